@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -68,7 +69,7 @@ def call(command: list[str], failure: str, cwd: Path = ROOT, env: dict[str, str]
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env=env,
+        env=env or environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -101,6 +102,21 @@ class Stamp:
         """Remember that the step is done."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(self.wanted() + "\n", "utf-8")
+
+
+def settings() -> dict[str, object]:
+    """Read the product's own table of settings, before its packages are installed (its module needs none of them).
+
+    Raises Stop when an environment variable cannot be read.
+    """
+    spec = importlib.util.spec_from_file_location("kcz_match_config", ROOT / "kcz_match" / "config.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    try:
+        return module.settings()
+    except ValueError as fault:
+        raise Stop(str(fault)) from None
 
 
 def require_python(version: tuple[int, ...] = sys.version_info[:2]) -> None:
@@ -139,7 +155,7 @@ def require_free_port(host: str, port: int) -> None:
             raise Stop(f"port {port} needs administrator rights: choose one above 1023, e.g. KCZ_PORT=8000.") from None
         except OSError:
             raise Stop(
-                f"port {port} is in use by another program: stop it, or choose another with `KCZ_PORT={port + 1} make run`."
+                f"port {port} is in use by another program: stop it, or choose another: KCZ_PORT={port + 1} make run."
             ) from None
 
 
