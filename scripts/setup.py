@@ -17,7 +17,6 @@ import vendor
 
 FIRST_INSTALL_MEGABYTES = 4000
 LATER_MEGABYTES = 200
-ENCODER_BUILDER = machine.ROOT / "kcz_match" / "matching" / "encoder_build.py"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TEST_PACKAGES = ("chromium", "fonts-noto-cjk")
 
@@ -58,21 +57,19 @@ def install_packages(name: str) -> None:
 
 
 def build_encoder(folder: Path) -> None:
-    """Build the default encoder into the folder unless this builder has done so with these packages."""
-    if not ENCODER_BUILDER.is_file():
-        return
-    stamp = machine.Stamp(folder / ".built", [ENCODER_BUILDER, machine.ROOT / "requirements.txt"])
-    if stamp.holds():
-        return
-    machine.say("Building the default text encoder (once, about a minute) …")
+    """Build the default encoder into the folder; the builder sees for itself whether a whole one is there."""
+    if not (folder / "manifest.json").exists():
+        machine.say("Building the default text encoder (once, about half a minute) …")
     machine.call(
         [machine.PYTHON, "-m", "kcz_match.matching.encoder_build", folder], "the default encoder could not be built"
     )
-    stamp.write()
 
 
-def prepare_site(indexes: Path) -> None:
-    """Bring everything that the running site needs up to date; raise machine.Stop with one sentence when it cannot."""
+def prepare_site(values: dict[str, object]) -> None:
+    """Bring everything that the running site needs up to date; raise machine.Stop with one sentence when it cannot.
+
+    The default encoder is built unless the setting ENCODER names another one.
+    """
     machine.require_python()
     machine.require_writable(machine.ROOT)
     is_new = not (machine.VENV / ".installed-requirements.txt").exists()
@@ -80,8 +77,10 @@ def prepare_site(indexes: Path) -> None:
     make_environment()
     install_packages("requirements.txt")
     vendor.install()
-    machine.require_writable(indexes)
-    build_encoder(indexes / "encoder")
+    machine.require_writable(values["INDEXES"])
+    default = values["INDEXES"] / "encoder"
+    if str(values["ENCODER"]) == str(default):
+        build_encoder(default)
 
 
 def browser() -> str | None:
@@ -118,15 +117,14 @@ def prepare_tools() -> None:
     install_packages("requirements-dev.txt")
 
 
-def prepare_tests(indexes: Path) -> None:
+def prepare_tests(values: dict[str, object]) -> None:
     """Bring everything that the tests need up to date, on top of what the site needs."""
-    prepare_site(indexes)
+    prepare_site(values)
     prepare_tools()
     install_browser()
 
 
 if __name__ == "__main__":
     with machine.plain_ending():
-        values = machine.settings()
-        (prepare_tests if sys.argv[1:] == ["tests"] else prepare_site)(values["INDEXES"])
+        (prepare_tests if sys.argv[1:] == ["tests"] else prepare_site)(machine.settings())
         machine.say("Set-up is complete.")

@@ -27,7 +27,7 @@ def run(*words: str) -> None:
 
 if __name__ == "__main__":
     with machine.plain_ending():
-        setup.prepare_tests(machine.settings()["INDEXES"])
+        setup.prepare_tests(machine.settings())
         check.require_checks()
         run(*UNIT)
         run(*BROWSER)

@@ -43,7 +43,7 @@ def is_current(root: Path) -> bool:
 
 
 def copy(root: Path) -> list[dict[str, str]]:
-    """Copy the used files out of node_modules/, write vendor.json and return its rows; other files there are removed."""
+    """Copy the used files out of node_modules/, write vendor.json, return its rows; other files there go away."""
     target = root / "static/vendor"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

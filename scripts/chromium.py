@@ -1,0 +1,81 @@
+"""A headless Chromium of this machine, driven by Playwright: shared by the browser stories and the picture script."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import machine
+import setup
+from playwright.sync_api import Browser, Page, sync_playwright
+
+# It may speak to the site only: no look-ups, no updates, no other origin.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--font-render-hinting=none",
+]
+HEIGHTS = {390: 844}
+HEIGHT = 900
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Browser]:
+    """Yield a running browser; raise machine.Stop naming the packages when the machine has none."""
+    path = setup.browser()
+    if path is None:
+        raise machine.Stop(f"there is no Chromium here: install the packages {' '.join(setup.TEST_PACKAGES)}.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def page_at(browser: Browser, base_url: str, width: int = 1280) -> Page:
+    """Return a page of a fresh visitor (own cookies) in a window of this width, in Chinese and China time.
+
+    Requests to other origins are cut off; `page.foreign` lists the addresses of those that were tried.
+    """
+    context = browser.new_context(
+        base_url=base_url,
+        locale="zh-CN",
+        timezone_id="Asia/Shanghai",
+        viewport={"width": width, "height": HEIGHTS.get(width, HEIGHT)},
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(15_000)
+    foreign: list[str] = []
+
+    def guard(route) -> None:
+        if route.request.url.startswith((base_url, "data:", "blob:")):
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", guard)
+    page = context.new_page()
+    page.foreign = foreign
+    return page
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    """Sign in through the form, as a person does; raise AssertionError with the page's own words when refused."""
+    page.goto(SIGN_IN)
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.click("main button[type=submit], form button[type=submit]")
+    page.wait_for_load_state()
+    if page.url.split("?")[0].endswith(SIGN_IN):
+        raise AssertionError(f"{email} could not sign in: {page.inner_text('main').strip()[:300]}")
+
+
+SIGN_IN = "/sign-in"
