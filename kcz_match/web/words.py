@@ -1,0 +1,36 @@
+"""Words that only pages need: places in the head, bands of a match, clarity.  Tables; ``presentation`` reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOT_FILLED = "未填"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the head of every page: name in code, word, address below the site's root, icon, who sees it.
+
+    ``in_bar`` puts it into the phone's bottom bar; the others stand in the phone's 我 menu.
+    """
+
+    name: str
+    word: str
+    path: str
+    icon: str
+    for_everybody: bool = False
+    for_office: bool = False
+    in_bar: bool = True
+
+
+PLACES = (
+    Place("home", "工作台", "/", "home"),
+    Place("needs", "需求", "/needs", "need", for_everybody=True),
+    Place("capabilities", "能力", "/capabilities", "capability", for_everybody=True),
+    Place("interests", "对接意向", "/interests", "interest", in_bar=False),
+    Place("admin", "管理", "/admin", "admin", for_office=True, in_bar=False),
+)
+
+BANDS = {"strong": "强", "possible": "可谈", "weak": "弱"}
+CLARITY = {"clear": ("清晰", 3), "vague": ("模糊", 2), "concept": ("概念", 1)}
+OUTCOMES = {"met": "满足", "unmet": "未满足", "unstated": "未说明"}
