@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import machine
 import setup
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 # It may speak to the site only: no look-ups, no updates, no other origin.
 FLAGS = [
@@ -39,10 +39,11 @@ def running() -> Iterator[Browser]:
             browser.close()
 
 
-def page_at(browser: Browser, base_url: str, width: int = 1280) -> Page:
+def page_at(browser: Browser, base_url: str, width: int = 1280) -> tuple[Page, list[str]]:
     """Return a page of a fresh visitor (own cookies) in a window of this width, in Chinese and China time.
 
-    Requests to other origins are cut off; `page.foreign` lists the addresses of those that were tried.
+    The list that comes with it fills with what should never happen: requests to other origins (they are cut off),
+    errors of our scripts, and what the content security policy had to block.
     """
     context = browser.new_context(
         base_url=base_url,
@@ -52,19 +53,24 @@ def page_at(browser: Browser, base_url: str, width: int = 1280) -> Page:
         reduced_motion="reduce",
     )
     context.set_default_timeout(15_000)
-    foreign: list[str] = []
+    strays: list[str] = []
 
-    def guard(route) -> None:
-        if route.request.url.startswith((base_url, "data:", "blob:")):
+    def guard(route: Route) -> None:
+        if route.request.url.startswith((f"{base_url}/", "data:", "blob:")):
             route.continue_()
         else:
-            foreign.append(route.request.url)
+            strays.append(f"request to another origin: {route.request.url}")
             route.abort()
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and "Content Security Policy" in message.text:
+            strays.append(message.text)
 
     context.route("**/*", guard)
     page = context.new_page()
-    page.foreign = foreign
-    return page
+    page.on("console", listen)
+    page.on("pageerror", lambda fault: strays.append(f"error in a script: {fault}"))
+    return page, strays
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
