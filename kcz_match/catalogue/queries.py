@@ -1,0 +1,160 @@
+"""Questions about needs and capabilities.  Lists come from ``*_visible_to``; one test compares them with the rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import Select, and_, false, func, or_, select, true
+
+from kcz_match.accounts.models import Organisation
+from kcz_match.catalogue.models import Capability, Need, NeedBatch, SharedNeed
+from kcz_match.catalogue.states import (
+    LISTED_CAPABILITY_STATES,
+    LISTED_NEED_STATES,
+    OPEN_NEED_STATES,
+    CapabilityState,
+    NeedState,
+)
+from kcz_match.core import policy
+from kcz_match.core.db import db
+from kcz_match.core.errors import NotFound
+from kcz_match.core.policy import Actor
+from kcz_match.selection.queries import certified_ids
+
+
+def needs_visible_to(actor: Actor) -> Select[tuple[Need]]:
+    """Return the query of needs that ``actor`` may know of: the same answer as the rule ``need.read``, in SQL."""
+    listed = and_(Need.state.in_(LISTED_NEED_STATES), Need.organisation_id.in_(certified_ids()))
+    return select(Need).where(or_(listed, _needs_of_own_side(actor)))
+
+
+def needs_on_own_side(actor: Actor) -> Select[tuple[Need]]:
+    """Return the query of needs that ``actor`` reads whole: its own, its district's, or for the Office all."""
+    return select(Need).where(_needs_of_own_side(actor))
+
+
+def open_needs() -> Select[tuple[Need]]:
+    """Return the query of needs that may be matched now: open and of certified organisations."""
+    return select(Need).where(Need.state.in_(OPEN_NEED_STATES), Need.organisation_id.in_(certified_ids()))
+
+
+def capabilities_visible_to(actor: Actor) -> Select[tuple[Capability]]:
+    """Return the query of capabilities that ``actor`` may know of: the same answer as ``capability.read``, in SQL."""
+    return select(Capability).where(or_(_capability_listed(), _capabilities_of_own_side(actor)))
+
+
+def capabilities_on_own_side(actor: Actor) -> Select[tuple[Capability]]:
+    """Return the query of capabilities that ``actor`` reads whole: its own, those it approves, or for the Office all."""
+    return select(Capability).where(_capabilities_of_own_side(actor))
+
+
+def listed_capabilities() -> Select[tuple[Capability]]:
+    """Return the query of capabilities that may be matched now."""
+    return select(Capability).where(_capability_listed())
+
+
+def need_by_key(key: str, actor: Actor) -> Need:
+    """Return the need with this key if ``actor`` may know of it, otherwise raise ``NotFound``."""
+    need = db.session.scalar(select(Need).where(Need.key == key))
+    if need is None or not policy.can(actor, "need.read", need):
+        raise NotFound
+    return need
+
+
+def capability_by_key(key: str, actor: Actor) -> Capability:
+    """Return the capability with this key if ``actor`` may know of it, otherwise raise ``NotFound``."""
+    capability = db.session.scalar(select(Capability).where(Capability.key == key))
+    if capability is None or not policy.can(actor, "capability.read", capability):
+        raise NotFound
+    return capability
+
+
+def batch_by_key(key: str, actor: Actor) -> NeedBatch:
+    """Return an import batch of the actor's own organisation, otherwise raise ``NotFound``."""
+    batch = db.session.scalar(select(NeedBatch).where(NeedBatch.key == key))
+    if batch is None or not policy.can(actor, "need.edit", batch):
+        raise NotFound
+    return batch
+
+
+def shared_need_by_key(key: str) -> SharedNeed:
+    """Return the shared need with this key, or raise ``NotFound``."""
+    shared = db.session.scalar(select(SharedNeed).where(SharedNeed.key == key))
+    if shared is None:
+        raise NotFound
+    return shared
+
+
+def needs_waiting_for(actor: Actor) -> Select[tuple[Need]]:
+    """Return the query of needs on which ``actor``'s organisation must act now, the oldest first.
+
+    Its own returned and expired ones; as 区科协 those submitted in its district; as Office those a district approved.
+    """
+    own = and_(Need.organisation_id == actor.organisation_id,
+               Need.state.in_([NeedState.RETURNED, NeedState.EXPIRED]))
+    conditions = [own]
+    if actor.organisation_kind == "district":
+        conditions.append(and_(Need.district_code == actor.district_code, Need.state == NeedState.SUBMITTED))
+    if actor.organisation_kind == "office":
+        conditions.append(Need.state == NeedState.DISTRICT_APPROVED)
+    return select(Need).where(or_(*conditions)).order_by(Need.state_since, Need.id)
+
+
+def capabilities_waiting_for(actor: Actor) -> Select[tuple[Capability]]:
+    """Return the query of capabilities on which ``actor``'s organisation must act now, the oldest first."""
+    own = and_(Capability.organisation_id == actor.organisation_id,
+               Capability.state.in_([CapabilityState.RETURNED, CapabilityState.STALE]))
+    review = and_(Capability.approver_id == actor.organisation_id, Capability.state == CapabilityState.SUBMITTED)
+    return select(Capability).where(or_(own, review)).order_by(Capability.state_since, Capability.id)
+
+
+def count(query: Select[tuple[Need]] | Select[tuple[Capability]]) -> int:
+    """Return how many rows a query has."""
+    return db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+
+
+def counts_by_state(query: Select[tuple[Need]], state: object) -> dict[str, int]:
+    """Return how many rows of ``query`` are in each state; ``state`` is the column."""
+    inner = query.order_by(None).with_only_columns(state).subquery()  # type: ignore[call-overload]
+    rows = db.session.execute(select(inner.c[0], func.count()).group_by(inner.c[0])).all()
+    return {str(value): number for value, number in rows}
+
+
+def next_number(model: type[Need] | type[Capability], prefix: str) -> int:
+    """Return the next running number among codes that start with ``prefix``.
+
+    Safe because writers hold the database's write lock from the start of their transaction.
+    """
+    codes = db.session.scalars(
+        select(model.code).where(model.code.startswith(prefix, autoescape=True))
+        .order_by(func.length(model.code).desc(), model.code.desc()).limit(1)).all()
+    return int(codes[0].removeprefix(prefix)) + 1 if codes and codes[0] else 1
+
+
+def due_needs(day: dt.date) -> Sequence[Need]:
+    """Return open needs whose validity ended before ``day``."""
+    return db.session.scalars(
+        select(Need).where(Need.state.in_(OPEN_NEED_STATES), Need.valid_until < day).order_by(Need.id)).all()
+
+
+def _needs_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]
+    if policy.is_office(actor, None):
+        return true()
+    own = Need.organisation_id == actor.organisation_id if actor.organisation_id is not None else false()
+    if actor.organisation_kind == "district" and actor.is_verified:
+        return or_(own, Need.district_code == actor.district_code)
+    return own
+
+
+def _capability_listed():  # type: ignore[no-untyped-def]
+    verified = select(Organisation.id).where(Organisation.state == "verified")
+    return and_(Capability.state.in_(LISTED_CAPABILITY_STATES), Capability.organisation_id.in_(verified))
+
+
+def _capabilities_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]
+    if policy.is_office(actor, None):
+        return true()
+    if actor.organisation_id is None:
+        return false()
+    return or_(Capability.organisation_id == actor.organisation_id, Capability.approver_id == actor.organisation_id)

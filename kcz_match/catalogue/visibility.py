@@ -1,0 +1,61 @@
+"""Which fields of a record this actor may read.  One rule for pages, search, matching and exports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from kcz_match.catalogue.fields import Field, Tier
+from kcz_match.catalogue.models import Capability, Consent, Need
+from kcz_match.core import policy
+from kcz_match.core.db import db
+from kcz_match.core.policy import Actor
+
+Record = Need | Capability
+
+
+def has_consent(actor: Actor, record: Record) -> bool:
+    """Say whether the actor's organisation was granted the after-consent fields of ``record``."""
+    return actor.organisation_id is not None and db.session.scalar(select(Consent.id).where(
+        Consent.subject_kind == record.__tablename__, Consent.subject_id == record.id,
+        Consent.organisation_id == actor.organisation_id)) is not None
+
+
+def tiers_open_to(actor: Actor, record: Record) -> frozenset[Tier]:
+    """Return the tiers of ``record`` that ``actor`` may read; its own side, its reviewers and the Office read all."""
+    kind = record.lifecycle.kind
+    if policy.can(actor, f"{kind}.read_own", record) or has_consent(actor, record):
+        return frozenset(Tier)
+    return frozenset({Tier.PUBLIC, Tier.MEMBERS}) if policy.is_member(actor, record) else frozenset({Tier.PUBLIC})
+
+
+def value_of(record: Record, name: str) -> Any:
+    """Return the value of a field wherever it is kept: a column, or the type-specific details."""
+    if isinstance(record, Capability) and not hasattr(Capability, name):
+        return record.details.get(name, "")
+    return getattr(record, name)
+
+
+def fields_of(record: Record) -> list[Field]:
+    """Return the fields that this record has (a capability lacks the fields of other types), in form order."""
+    kind = record.type if isinstance(record, Capability) else ""
+    return [field for field in record.field_table if not field.types or kind in field.types]
+
+
+def readable_fields(record: Record, tiers: frozenset[Tier]) -> list[tuple[Field, Any]]:
+    """Return (field, value) for every filled field within ``tiers``, in form order."""
+    pairs = ((field, value_of(record, field.name)) for field in fields_of(record)
+             if record.tier_of(field.name) in tiers)
+    return [(field, value) for field, value in pairs if value not in (None, "", [], False)]
+
+
+def hidden_labels(record: Record, tiers: frozenset[Tier]) -> list[tuple[str, Tier]]:
+    """Return (label, tier) of filled fields outside ``tiers``: the page says that they exist, never what they say."""
+    return [(field.label, record.tier_of(field.name)) for field in fields_of(record)
+            if record.tier_of(field.name) not in tiers and value_of(record, field.name) not in (None, "", [], False)]
+
+
+def readable_rows(record: Record, tiers: frozenset[Tier]) -> list[Any]:
+    """Return the indicator or claim rows as values when their tier is open, otherwise nothing."""
+    return record.rows if record.tier_of(record.rows_name) in tiers else []

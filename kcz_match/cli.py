@@ -1,0 +1,104 @@
+"""Commands: ``flask --app app …``."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+
+from kcz_match import migrating
+from kcz_match.core.db import db
+
+
+def init_app(app: Flask) -> None:
+    """Add every command of this module to the application."""
+    for command in (db_upgrade, db_revision, db_check, audit_verify, worker_command, evaluate_command, doctor,
+                    found_office_command):
+        app.cli.add_command(command)
+
+
+@click.command("db-upgrade")
+def db_upgrade() -> None:
+    """Bring the database to the newest schema."""
+    migrating.upgrade()
+    click.echo("database is current")
+
+
+@click.command("db-revision")
+@click.argument("message")
+def db_revision(message: str) -> None:
+    """Write a migration for what changed in the models."""
+    migrating.make(message)
+
+
+@click.command("db-check")
+def db_check() -> None:
+    """Fail unless there is one migration head and the models equal the migrated database."""
+    found = migrating.problems()
+    for problem in found:
+        click.echo(problem, err=True)
+    if found:
+        sys.exit(1)
+    click.echo("one head; models equal migrations")
+
+
+@click.command("audit-verify")
+def audit_verify() -> None:
+    """Walk the audit chain and name the first row that does not hold."""
+    from kcz_match.core import audit
+
+    count, broken = audit.verify()
+    if broken is not None:
+        click.echo(f"audit row {broken} does not hold; {count} rows before it do", err=True)
+        sys.exit(1)
+    click.echo(f"{count} audit rows hold")
+
+
+@click.command("worker")
+def worker_command() -> None:
+    """Do the jobs until stopped."""
+    from kcz_match import worker
+
+    worker.run(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@click.command("evaluate")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+def evaluate_command(directory: Path, as_json: bool) -> None:
+    """Run a BEIR-format folder through the product's own ranking and print its quality."""
+    from kcz_match.matching import encoder, evaluation
+
+    try:
+        result = evaluation.evaluate(directory, encoder.load(current_app.config["ENCODER"]))
+    except evaluation.BadFolder as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json_module.dumps(result, ensure_ascii=False) if as_json else evaluation.table(result))
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Say what is wrong with this installation; exit 1 when something is."""
+    from kcz_match import doctor as checks
+
+    lines = checks.examine()
+    for line in lines:
+        click.echo(f"{'ok ' if line.is_well else 'BAD'} {line.name}: {line.finding}")
+    if not all(line.is_well for line in lines):
+        sys.exit(1)
+
+
+@click.command("found-office")
+@click.argument("full_name")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+def found_office_command(full_name: str, email: str, name: str) -> None:
+    """Set up the Office on an empty site and print the invitation of its first manager."""
+    from kcz_match.accounts import service
+
+    unit, secret = service.found_office(full_name, email=email, name=name)
+    db.session.commit()
+    click.echo(f"{unit.full_name}: invitation /invitations/{secret}")

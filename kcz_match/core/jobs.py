@@ -1,0 +1,119 @@
+"""Jobs: promises of later work, kept in the same commit as the deed that caused them.
+
+A job names a task and carries ids only.  The worker claims it for a while (a lease), does it, and marks it done in
+the commit of its effects; a failed job waits longer each time and is parked after ``MOST_ATTEMPTS``.  A worker that
+dies leaves a lease that runs out, and the job is taken again, so tasks are idempotent.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Any
+
+from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, or_, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kcz_match.core.db import Base, choice, db, utc_now
+
+MOST_ATTEMPTS = 8
+LEASE = dt.timedelta(minutes=10)
+FIRST_WAIT = dt.timedelta(seconds=5)
+KEPT = dt.timedelta(days=30)
+
+
+class JobStatus(enum.StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    PARKED = "parked"
+
+
+class Job(Base):
+    """One promise."""
+
+    __tablename__ = "job"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    key: Mapped[str | None]
+    args: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[JobStatus] = mapped_column(choice(JobStatus), default=JobStatus.WAITING)
+    run_at: Mapped[dt.datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[dt.datetime | None]
+    error: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[dt.datetime] = mapped_column(default=utc_now)
+    done_at: Mapped[dt.datetime | None]
+
+    __table_args__ = (
+        Index("ix_job_status_run_at", "status", "run_at"),
+        Index("uq_job_waiting_key", "key", unique=True, sqlite_where=text("status = 'waiting' AND key IS NOT NULL"),
+              postgresql_where=text("status = 'waiting' AND key IS NOT NULL")),
+    )
+
+
+def leave(task: str, *, key: str | None = None, run_at: dt.datetime | None = None, **ids: Any) -> Job:
+    """Leave a job in the running transaction.
+
+    With a ``key`` at most one such job waits at a time: a second call moves the waiting one to the new time.
+    """
+    run_at = run_at or utc_now()
+    if key is not None:
+        waiting = db.session.scalar(select(Job).where(Job.key == key, Job.status == JobStatus.WAITING))
+        if waiting is not None:
+            waiting.run_at, waiting.args = run_at, ids
+            return waiting
+    job = Job(task=task, key=key, args=ids, run_at=run_at, status=JobStatus.WAITING, attempts=0, error="")
+    db.session.add(job)
+    return job
+
+
+def is_due(connection: Connection, now: dt.datetime) -> bool:
+    """Say whether any job waits for being claimed."""
+    return connection.execute(select(Job.id).where(_claimable(now)).limit(1)).first() is not None
+
+
+def claim(now: dt.datetime) -> Job | None:
+    """Take the next due job for ``LEASE`` in the running write transaction; the caller commits."""
+    job = db.session.scalar(select(Job).where(_claimable(now)).order_by(Job.run_at, Job.id).limit(1))
+    if job is not None:
+        job.status, job.lease_until, job.attempts = JobStatus.RUNNING, now + LEASE, job.attempts + 1
+    return job
+
+
+def _claimable(now: dt.datetime) -> ColumnElement[bool]:
+    due = and_(Job.status == JobStatus.WAITING, Job.run_at <= now)
+    abandoned = and_(Job.status == JobStatus.RUNNING, Job.lease_until < now)
+    return or_(due, abandoned)
+
+
+def finish(job: Job, now: dt.datetime) -> None:
+    """Mark a job done; the caller commits it together with the job's effects."""
+    job.status, job.done_at, job.lease_until, job.error = JobStatus.DONE, now, None, ""
+
+
+def put_back(job: Job, error: str, now: dt.datetime) -> None:
+    """Record a failure: wait twice as long as before, or park the job after ``MOST_ATTEMPTS``."""
+    job.error, job.lease_until = error[:2000], None
+    if job.attempts >= MOST_ATTEMPTS:
+        job.status = JobStatus.PARKED
+        return
+    twin = job.key and db.session.scalar(select(Job.id).where(Job.key == job.key, Job.status == JobStatus.WAITING))
+    if twin:
+        job.status, job.done_at = JobStatus.DONE, now
+        return
+    job.status, job.run_at = JobStatus.WAITING, now + FIRST_WAIT * 2 ** (job.attempts - 1)
+
+
+def parked() -> list[Job]:
+    """Return the jobs that were given up, for ``flask doctor`` and the admin page."""
+    return list(db.session.scalars(select(Job).where(Job.status == JobStatus.PARKED).order_by(Job.id)))
+
+
+def forget_done(now: dt.datetime) -> None:
+    """Delete jobs that were done more than ``KEPT`` ago."""
+    for job in db.session.scalars(select(Job).where(Job.status == JobStatus.DONE, Job.done_at < now - KEPT)):
+        db.session.delete(job)

@@ -1,0 +1,5 @@
+"""Pages of interests."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("interests", __name__)

@@ -1,0 +1,5 @@
+"""Pages of need_lists."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("need_lists", __name__)

@@ -1,0 +1,81 @@
+"""The worker: one process beside the web server that keeps the promises left as jobs.
+
+``TASKS`` says who picks up which job.  A task takes ids only, is idempotent, and does not commit: its effects and
+the mark that the job is done are one commit.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+
+from flask import Flask
+
+from kcz_match.catalogue import capability_service, need_service
+from kcz_match.core import jobs
+from kcz_match.core.db import db, utc_now
+from kcz_match.engagements import service as engagements
+from kcz_match.matching import index_tasks
+
+log = logging.getLogger(__name__)
+
+TASKS: dict[str, Callable[..., None]] = {
+    "index_record": index_tasks.index_record,
+    "index_sentences": index_tasks.index_sentences,
+    "fold_index": index_tasks.fold_index,
+    "expire_need": need_service.expire_need,
+    "mark_stale": capability_service.mark_stale,
+    "expire_interest": engagements.expire_interest,
+}
+
+
+def run(app: Flask) -> None:
+    """Do due jobs until SIGTERM or SIGINT; a job under way is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("worker is ready")
+    while not stop.is_set():
+        with app.app_context():
+            busy = do_one_job()
+        if not busy:
+            stop.wait(float(app.config["WORKER_PAUSE"]))
+
+
+def do_one_job() -> bool:
+    """Do the next due job, if any; say whether there was one."""
+    if not _is_work_due():
+        return False
+    job = jobs.claim(utc_now())
+    if job is None:
+        db.session.rollback()
+        return False
+    job_id, task, args = job.id, job.task, dict(job.args)
+    db.session.commit()
+    try:
+        TASKS[task](**args)
+        jobs.finish(db.session.get_one(jobs.Job, job_id), utc_now())
+        db.session.commit()
+    except Exception:  # a task may fail in any way; the job keeps the story and waits longer
+        db.session.rollback()
+        log.exception("job %s (%s) failed", job_id, task)
+        jobs.put_back(db.session.get_one(jobs.Job, job_id), traceback.format_exc(limit=5), utc_now())
+        db.session.commit()
+    return True
+
+
+def do_all_jobs() -> int:
+    """Do due jobs until none is left and return how many were done; for tests and seeding."""
+    count = 0
+    while do_one_job():
+        count += 1
+    return count
+
+
+def _is_work_due() -> bool:
+    """Look at the queue in a reading transaction, so that an idle worker never takes the write lock."""
+    with db.engine.connect().execution_options(reading=True) as connection:
+        return jobs.is_due(connection, utc_now())
