@@ -62,16 +62,31 @@ document.documentElement.classList.add("js");
 
   /* ---- row editors: add, remove, and an undo by leaving a blank row ---- */
   const rowsOf = (editor) => all("[data-row]", editor.querySelector("[data-rows-body]"));
+  document.addEventListener("kcz:row", (event) => {
+    blankRow(event.target);
+    fitAddButton(event.target);
+  });
   const touched = (editor) => editor.dispatchEvent(new Event("input", { bubbles: true }));
   const fitAddButton = (editor) => {
     const add = editor.querySelector("[data-row-add]");
     add.hidden = false;
     add.disabled = rowsOf(editor).length >= Number(editor.dataset.most);
   };
+  /* A new row carries the next number in the names and ids of its controls. */
+  const blankRow = (editor) => {
+    const numbers = rowsOf(editor).map((row) => Number(row.querySelector("input").name.split("-").at(-2)));
+    const row = editor.querySelector("[data-row-template]").content.firstElementChild.cloneNode(true);
+    const number = Math.max(-1, ...numbers) + 1;
+    all("input, select", row).forEach((control) => {
+      control.name = control.name.replace("ROW", number);
+      control.id = control.id.replace("ROW", number);
+    });
+    editor.querySelector("[data-rows-body]").append(row);
+    return row;
+  };
   const addRow = (editor) => {
     if (rowsOf(editor).length >= Number(editor.dataset.most)) return;
-    const row = editor.querySelector("[data-row-template]").content.firstElementChild.cloneNode(true);
-    editor.querySelector("[data-rows-body]").append(row);
+    const row = blankRow(editor);
     row.querySelector("input").focus();
     fitAddButton(editor);
   };

@@ -34,16 +34,17 @@
     } catch { /* a browser that keeps nothing has nothing to forget */ }
   };
 
-  /* Put a kept copy back: repeated names (rows, ticks) are filled in their order. */
+  /* Put a kept copy back; rows that are missing on the page are added first. */
   const restore = (form, pairs) => {
     const values = new Map();
     pairs.forEach(([name, value]) => values.set(name, [...(values.get(name) ?? []), value]));
     form.querySelectorAll("[data-rows]").forEach((editor) => {
-      const first = editor.querySelector("[data-rows-body] input")?.name;
-      const wanted = (values.get(first) ?? []).length;
       const body = editor.querySelector("[data-rows-body]");
-      while (body.children.length < wanted) {
-        body.append(editor.querySelector("[data-row-template]").content.firstElementChild.cloneNode(true));
+      const stem = body.querySelector("input").name.split("-")[0];
+      const numbers = pairs.map(([name]) => name.split("-")).filter((parts) => parts[0] === stem && parts.length === 3);
+      const wanted = Math.max(0, ...numbers.map((parts) => Number(parts[1]) + 1));
+      for (let left = wanted - body.children.length; left > 0; left -= 1) {
+        editor.dispatchEvent(new CustomEvent("kcz:row", { bubbles: true }));
       }
     });
     Array.from(form.elements).forEach((control) => {

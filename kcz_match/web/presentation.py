@@ -17,15 +17,18 @@ from markupsafe import Markup, escape
 
 from kcz_match.accounts.states import KIND_LABELS, ROLE_LABELS, OrganisationKind, Role
 from kcz_match.catalogue.fields import DIRECTION_LABELS, TIER_HELP, TIER_LABELS, Direction, Indicator, Tier
+from kcz_match.catalogue.indicators import VERDICT_LABELS, Verdict
+from kcz_match.catalogue.states import CLARITY_LABELS, Clarity
 from kcz_match.catalogue.terms import TERMS, word
 from kcz_match.core.calendar import END_OF_DAY, ZONE, workdays_between
-from kcz_match.web.words import BANDS, CLARITY, NOT_FILLED, OUTCOMES, PLACES
+from kcz_match.web.words import ADDRESSES, BANDS, CLARITY, NOT_FILLED, PLACES
 
 THIN = "\u2009"
 WEEKDAYS = "一二三四五六日"
 Day = dt.date | dt.datetime
 LABELS: dict[type, Mapping[Any, str]] = {
     Tier: TIER_LABELS, Direction: DIRECTION_LABELS, OrganisationKind: KIND_LABELS, Role: ROLE_LABELS,
+    Clarity: CLARITY_LABELS, Verdict: VERDICT_LABELS,
 }
 
 
@@ -188,6 +191,20 @@ def label(value: Any) -> str:
 
 
 @dataclass(frozen=True)
+class ThreadLine:
+    """One line of a thread: when, who, for whom, and what was done or said; words, never codes."""
+
+    at: dt.datetime
+    who: str
+    organisation: str = ""
+    deed: str = ""
+    reason: str = ""
+    remark: str = ""
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class Undo:
     """What a page message offers to take back: the address that a POST goes to, and the word on the button."""
 
@@ -222,8 +239,8 @@ FILTERS = {
 }
 GLOBALS = {
     "label": label, "word": word, "wan_range": wan_range, "TIERS": TIER_LABELS, "TIER_HELP": TIER_HELP,
-    "DIRECTIONS": DIRECTION_LABELS, "BANDS": BANDS, "CLARITY": CLARITY, "OUTCOMES": OUTCOMES, "PLACES": PLACES,
-    "NOT_FILLED": NOT_FILLED,
+    "DIRECTIONS": DIRECTION_LABELS, "BANDS": BANDS, "CLARITY": CLARITY, "PLACES": PLACES, "NOT_FILLED": NOT_FILLED,
+    "ADDRESSES": ADDRESSES,
 }
 
 

@@ -31,6 +31,11 @@ PLACES = (
     Place("admin", "管理", "/admin", "admin", for_office=True, in_bar=False),
 )
 
+# Addresses that stand in the head of every page besides the places.
+ADDRESSES = {
+    "search": "/search", "inbox": "/inbox", "sign_in": "/sign-in", "sign_out": "/sign-out", "switch": "/switch",
+    "account": "/account",
+}
+
 BANDS = {"strong": "强", "possible": "可谈", "weak": "弱"}
-CLARITY = {"clear": ("清晰", 3), "vague": ("模糊", 2), "concept": ("概念", 1)}
-OUTCOMES = {"met": "满足", "unmet": "未满足", "unstated": "未说明"}
+CLARITY = {"clear": ("清晰", 3), "vague": ("模糊", 2), "concept": ("概念", 1)}  # word, filled dots of three

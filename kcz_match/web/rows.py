@@ -1,0 +1,23 @@
+"""Reading the row editors of a form: ``indicators-0-name``, ``indicators-0-target`` … back into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def typed_rows(items: Iterable[tuple[str, str]], name: str) -> list[dict[str, str]]:
+    """Return the rows of the editor ``name`` as typed, in the order of their numbers, column -> text.
+
+    ``items`` are the pairs of a posted form (``request.form.items()``).  Blank rows at the end are dropped, those in
+    between stay, so that the position in the list is the number that ``parse_indicators`` puts into its errors.
+    """
+    found: dict[int, dict[str, str]] = {}
+    for key, text in items:
+        stem, _, rest = key.partition("-")
+        number, _, column = rest.partition("-")
+        if stem == name and column and number.isascii() and number.isdigit() and len(number) < 4:
+            found.setdefault(int(number), {})[column] = text
+    rows = [found[number] for number in sorted(found)]
+    while rows and not any(text.strip() for column, text in rows[-1].items() if column not in ("direction", "must")):
+        rows.pop()
+    return rows
