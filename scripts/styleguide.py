@@ -159,6 +159,7 @@ def sample() -> dict[str, Any]:
         "fields": NEED_FIELDS, "capability_fields": CAPABILITY_FIELDS, "sections": NEED_SECTIONS, "values": VALUES,
         "errors": ERRORS, "field": NEED_FIELD, "indicators": INDICATORS, "claims": CLAIMS, "pairs": PAIRS,
         "results": RESULTS, "filters": FILTERS, "terms": TERMS, "advice": ADVICE, "thread_lines": THREAD, "due": due,
+        "filled": [(spec, VALUES[spec.name]) for spec in NEED_FIELDS],
         "long_title": LONG_TITLE, "long_text": LONG_TEXT, "now": NOW,
         "grid_lines": [GridLine("问题↔方法", "很接近"), GridLine("名称↔名称", "一方未写")],
     }

@@ -84,6 +84,11 @@ document.documentElement.classList.add("js");
     editor.querySelector("[data-rows-body]").append(row);
     return row;
   };
+  /* Without this file some blank rows are offered; with it one is enough. */
+  const dropSpareRows = (editor) => rowsOf(editor).slice(1).reverse().forEach((row) => {
+    const isBlank = (line) => all("input", line).every((input) => !input.value);
+    if (isBlank(row) && isBlank(row.previousElementSibling)) row.remove();
+  });
   const addRow = (editor) => {
     if (rowsOf(editor).length >= Number(editor.dataset.most)) return;
     const row = blankRow(editor);
@@ -190,7 +195,10 @@ document.documentElement.classList.add("js");
 
   document.addEventListener("DOMContentLoaded", () => {
     all("[data-limit]").forEach(count);
-    all("[data-rows]").forEach(fitAddButton);
+    all("[data-rows]").forEach((editor) => {
+      dropSpareRows(editor);
+      fitAddButton(editor);
+    });
     all("[data-print]").forEach((button) => { button.hidden = false; });
     all("[data-spy]").forEach(spy);
     all("[data-focus]").at(0)?.focus();
