@@ -17,7 +17,7 @@ from kcz_match.catalogue.parsing import clean, missing
 from kcz_match.catalogue.states import CAPABILITIES, EDITABLE_CAPABILITY_STATES, CapabilityState
 from kcz_match.core import audit, jobs, policy
 from kcz_match.core.calendar import due_after_workdays, local_day
-from kcz_match.core.db import db, utc_now
+from kcz_match.core.db import db, new_key, utc_now
 from kcz_match.core.errors import Conflict, Invalid
 from kcz_match.core.lifecycle import move
 from kcz_match.core.notify import notify
@@ -28,17 +28,17 @@ REVIEW_WORKDAYS = 3
 
 
 def draft_capability(actor: Actor, values: Mapping[str, Any], rows: Sequence[Claim] = (),
-                     tiers: Mapping[str, str] | None = None) -> Capability:
+                     tiers: Mapping[str, str] | None = None, *, key: str | None = None) -> Capability:
     """Begin a capability of the actor's organisation as a draft and return it.
 
-    A service team's items are approved by its lead society, a society's by its own managers.
+    ``key`` is the public key when the form has chosen it already, so that saving twice makes one draft.  A service team's items are approved by its lead society, a society's by its own managers.
     """
     policy.require(actor, "capability.write")
     assert actor.organisation_id is not None  # noqa: S101 - the rule capability.write has checked it
     unit = accounts.organisation(actor.organisation_id)
     approver = unit.parent_id if unit.kind == OrganisationKind.SERVICE_TEAM else unit.id
     capability = Capability(
-        organisation_id=unit.id, approver_id=approver, created_by=actor.user_id, state=CapabilityState.DRAFT,
+        key=key or new_key(), organisation_id=unit.id, approver_id=approver, created_by=actor.user_id, state=CapabilityState.DRAFT,
         state_since=utc_now(), created_at=utc_now(), industries=[], modes=[], regions=[], details={}, tiers={},
         title="", type="", claims=[])
     db.session.add(capability)

@@ -22,7 +22,7 @@ from kcz_match.catalogue.parsing import clean, missing
 from kcz_match.catalogue.states import EDITABLE_NEED_STATES, NEEDS, OPEN_NEED_STATES, Clarity, NeedState
 from kcz_match.core import audit, jobs, policy
 from kcz_match.core.calendar import ZONE, due_after_workdays, local_day
-from kcz_match.core.db import db, utc_now
+from kcz_match.core.db import db, new_key, utc_now
 from kcz_match.core.errors import Conflict, Invalid
 from kcz_match.core.lifecycle import move
 from kcz_match.core.notify import notify
@@ -35,11 +35,15 @@ LONGEST_REMARK = 1000
 
 
 def draft_need(actor: Actor, values: Mapping[str, Any], rows: Sequence[Indicator] = (),
-               tiers: Mapping[str, str] | None = None, *, origin: str = "form", batch_id: int | None = None) -> Need:
-    """Begin a need of the actor's organisation as a draft and return it; a draft may be incomplete."""
+               tiers: Mapping[str, str] | None = None, *, origin: str = "form", batch_id: int | None = None,
+               key: str | None = None) -> Need:
+    """Begin a need of the actor's organisation as a draft and return it; a draft may be incomplete.
+
+    ``key`` is the public key when the form has chosen it already, so that saving twice makes one draft.
+    """
     policy.require(actor, "need.write")
     assert actor.organisation_id is not None  # noqa: S101 - the rule need.write has checked it
-    need = Need(organisation_id=actor.organisation_id, district_code=actor.district_code, created_by=actor.user_id,
+    need = Need(key=key or new_key(), organisation_id=actor.organisation_id, district_code=actor.district_code, created_by=actor.user_id,
                 state=NeedState.DRAFT, state_since=utc_now(), created_at=utc_now(), origin=origin, batch_id=batch_id,
                 modes=[], tiers={}, title="", indicators=[])
     db.session.add(need)
