@@ -1,47 +1,61 @@
-"""`make check`: every check that needs no browser and no model; all are run, and each failure is shown in full.
+"""`make check`: every check that needs no browser and no model; all are run, and each failure shows what was said.
 
-`python scripts/check.py format` repairs instead of checking.
+Commands of the site run on a database of their own, in a folder that goes away. `python scripts/check.py format`
+repairs instead of checking.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
 import machine
 import setup
 
 BIN = machine.VENV / "bin"
 PYTEST = [machine.PYTHON, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
+FLASK = [machine.PYTHON, "-m", "flask", "--app", "app"]
 CHECKS = {
-    "format": [BIN / "ruff", "format", "--check", "--quiet", "."],
-    "lint": [BIN / "ruff", "check", "--quiet", "."],
-    "types of the pure modules": [BIN / "mypy"],
-    "conventions": [*PYTEST, "tests/test_conventions.py"],
-    "one migration head, models equal migrations": [machine.PYTHON, "-m", "flask", "--app", "app", "db-check"],
-    "docs fresh": [*PYTEST, "tests/test_docs.py"],
+    "format": [[BIN / "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."]],
+    "lint": [[BIN / "ruff", "check", "--quiet", "--output-format", "concise", "."]],
+    "types of the pure modules": [[BIN / "mypy", "--no-error-summary"]],
+    "conventions": [[*PYTEST, "tests/test_conventions.py"]],
+    "one migration head, models equal migrations": [[*FLASK, "db-upgrade"], [*FLASK, "db-check"]],
+    "docs fresh": [[*PYTEST, "tests/test_docs.py"]],
 }
 REPAIRS = [[BIN / "ruff", "format", "."], [BIN / "ruff", "check", "--fix", "--quiet", "."]]
+LINES_SHOWN = 40
+WIDTH_SHOWN = 300
 
 
 def run_checks() -> list[str]:
-    """Run every check, show the output of those that fail, and return their names."""
+    """Run every check, show the end of the output of those that fail, and return their names."""
     failed = []
-    for name, command in CHECKS.items():
+    with tempfile.TemporaryDirectory() as folder:
+        for name, commands in CHECKS.items():
+            said = _first_failure(commands, machine.environment(KCZ_DATA=folder, KCZ_DATABASE=""))
+            machine.say(f"check: {name} … {'ok' if said is None else 'FAILED'}")
+            if said is not None:
+                machine.say("\n".join(line[:WIDTH_SHOWN] for line in said.rstrip().splitlines()[-LINES_SHOWN:]))
+                failed.append(name)
+    return failed
+
+
+def _first_failure(commands: list[list], env: dict[str, str]) -> str | None:
+    for command in commands:
         done = subprocess.run(
             command,
             cwd=machine.ROOT,
-            env=machine.environment(),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        machine.say(f"check: {name} … {'FAILED' if done.returncode else 'ok'}")
         if done.returncode:
-            machine.say(done.stdout.rstrip())
-            failed.append(name)
-    return failed
+            return done.stdout
+    return None
 
 
 def require_checks() -> None:

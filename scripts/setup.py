@@ -48,7 +48,8 @@ def install_packages(name: str) -> None:
     stamp = machine.Stamp(machine.VENV / f".installed-{name}", files)
     if stamp.holds():
         return
-    machine.say(f"Installing the Python packages of {name} (about 2 GB the first time, some minutes) …")
+    is_first = name == "requirements.txt" and not stamp.path.exists()
+    machine.say(f"Installing the Python packages of {name}{' (about 2 GB, some minutes)' if is_first else ''} …")
     machine.call(
         [machine.PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", name],
         f"the Python packages of {name} could not be installed",
