@@ -101,3 +101,10 @@ def count_queries(app: Flask):
         return len(seen)
 
     return count
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with the real encoder share one process, which loads it once, when tests are spread over processes."""
+    for item in items:
+        if item.get_closest_marker("encoder"):
+            item.add_marker(pytest.mark.xdist_group("encoder"))
