@@ -51,7 +51,7 @@ def do_one_job() -> bool:
         return False
     job = jobs.claim(utc_now())
     if job is None:
-        db.session.rollback()
+        db.session.commit()
         return False
     job_id, task, args = job.id, job.task, dict(job.args)
     db.session.commit()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class District:
-    """A district: ``code`` is the six-digit administrative code, ``letters`` stand in codes such as GZ-HP-2026-N0123."""
+    """A district: ``code`` is the six-digit administrative code, ``letters`` stand in codes: GZ-HP-2026-N0123."""
 
     code: str
     name: str

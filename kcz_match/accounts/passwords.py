@@ -36,11 +36,13 @@ def is_right(stored: str, password: str) -> bool:
 def why_weak(password: str, *known: str) -> str | None:
     """Return what is wrong with a new password and what to do, or None.
 
-    Asks for ten characters of three classes (lower case, upper case, digits, Chinese characters, others), as 等级保护三级 does, and refuses common words and pieces of ``known`` names.  A phrase of 20 or more characters
-    needs no classes.
+    Asks for ten characters of three classes (lower case, upper case, digits, Chinese characters, others), as
+    等级保护三级 does, and refuses common words and pieces of ``known`` names.  A phrase of 20 or more characters needs
+    no classes.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        return f"密码要 {SHORTEST}–{LONGEST} 个字符，现在是 {len(password)} 个。一句话更好记，例如“白云山下喝早茶 2026”。"
+        return (f"密码要 {SHORTEST}–{LONGEST} 个字符，现在是 {len(password)} 个。"
+                "一句话更好记，例如“早茶两件 一壶普洱 7 点”。")
     folded = password.lower()
     if any(word in folded for word in COMMON):
         return "密码里有太常见的词，容易被猜到。请换一个。"

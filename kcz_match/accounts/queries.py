@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import joinedload, selectinload
 
-from kcz_match.accounts.models import Membership, Organisation, OrganisationAlias, User
+from kcz_match.accounts.credit_code import normal_form
+from kcz_match.accounts.models import Invitation, Membership, Organisation, OrganisationAlias, User, UserSession
 from kcz_match.accounts.states import OrganisationKind, OrganisationState
-from kcz_match.core.db import db
+from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import NotFound
 from kcz_match.core.policy import Actor
 
@@ -31,18 +33,27 @@ def organisation(organisation_id: int) -> Organisation:
 
 def organisations(*, kind: str = "", state: str = "", text: str = "") -> Sequence[Organisation]:
     """Return organisations by kind, state and a piece of any of their names or credit code."""
+    return db.session.scalars(organisations_query(kind=kind, state=state, text=text)).all()
+
+
+def organisations_query(*, kind: str = "", state: str = "", text: str = "") -> Select[tuple[Organisation]]:
+    """Return the query behind ``organisations``, for lists that are shown page by page.
+
+    Raises ``ValueError`` for a kind or state that does not exist.
+    """
     query = select(Organisation).order_by(Organisation.kind, Organisation.district_code, Organisation.id)
     if kind:
         query = query.where(Organisation.kind == OrganisationKind(kind))
     if state:
         query = query.where(Organisation.state == OrganisationState(state))
     if text:
-        aliases = select(OrganisationAlias.organisation_id).where(OrganisationAlias.name.contains(text, autoescape=True))
+        names = (Organisation.full_name, Organisation.short_name, OrganisationAlias.name)
+        full, short, alias = (name.contains(text, autoescape=True) for name in names)
         query = query.where(or_(
-            Organisation.full_name.contains(text, autoescape=True), Organisation.short_name.contains(text, autoescape=True),
-            Organisation.credit_code == text.upper(), Organisation.id.in_(aliases),
+            full, short, Organisation.credit_code == normal_form(text),
+            Organisation.id.in_(select(OrganisationAlias.organisation_id).where(alias)),
         ))
-    return db.session.scalars(query).all()
+    return query.options(selectinload(Organisation.parent))
 
 
 def office() -> Organisation | None:
@@ -67,6 +78,71 @@ def user_by_key(key: str) -> User:
     if found is None:
         raise NotFound
     return found
+
+
+def users_query(text: str = "") -> Select[tuple[User]]:
+    """Return the query of people by a piece of their name or address, with memberships and organisations loaded."""
+    query = select(User).order_by(User.id.desc())
+    if text:
+        query = query.where(or_(User.name.contains(text, autoescape=True), User.email.contains(text, autoescape=True)))
+    return query.options(selectinload(User.memberships).joinedload(Membership.organisation))
+
+
+def session_by_key(key: str) -> UserSession:
+    """Return the session with this key, or raise ``NotFound``."""
+    found = db.session.scalar(select(UserSession).where(UserSession.key == key))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def members_of(organisation: Organisation) -> Sequence[Membership]:
+    """Return the live memberships of an organisation with their people, in the order they joined."""
+    return db.session.scalars(
+        select(Membership).where(Membership.organisation_id == organisation.id, Membership.ended_at.is_(None))
+        .options(joinedload(Membership.user)).order_by(Membership.id)).all()
+
+
+def member_by_key(organisation: Organisation, key: str) -> Membership:
+    """Return the live membership with this key in this organisation, or raise ``NotFound``."""
+    found = db.session.scalar(select(Membership).where(
+        Membership.key == key, Membership.organisation_id == organisation.id, Membership.ended_at.is_(None)))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def member_counts(organisation_ids: Sequence[int]) -> dict[int, int]:
+    """Return how many people each of these organisations has; one without people is left out."""
+    rows = db.session.execute(
+        select(Membership.organisation_id, func.count())
+        .where(Membership.organisation_id.in_(organisation_ids), Membership.ended_at.is_(None))
+        .group_by(Membership.organisation_id))
+    return dict(rows.tuples().all())
+
+
+def counts_by_kind() -> dict[OrganisationKind, int]:
+    """Return how many organisations there are of each kind, closed ones left out; every kind is there."""
+    rows = db.session.execute(select(Organisation.kind, func.count()).where(
+        Organisation.state != OrganisationState.CLOSED).group_by(Organisation.kind))
+    return dict.fromkeys(OrganisationKind, 0) | dict(rows.tuples().all())
+
+
+def open_invitations(organisation: Organisation) -> Sequence[Invitation]:
+    """Return the invitations of an organisation that can still be used, oldest first."""
+    return db.session.scalars(
+        select(Invitation).where(Invitation.organisation_id == organisation.id, Invitation.used_at.is_(None),
+                                 Invitation.expires_at > utc_now()).order_by(Invitation.id)).all()
+
+
+def organisations_of(user: User) -> list[Organisation]:
+    """Return the organisations that a person may act or prepare for: verified ones first, none that is stopped."""
+    found = db.session.scalars(
+        select(Organisation).join(Membership)
+        .where(Membership.user_id == user.id, Membership.ended_at.is_(None),
+               Organisation.state.in_([OrganisationState.VERIFIED, OrganisationState.UNVERIFIED]))
+        .order_by(Membership.id))
+    return sorted(found, key=lambda unit: not unit.is_verified)
 
 
 def live_memberships(user: User) -> list[Membership]:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import select
 
 from kcz_match.accounts import queries, sessions
-from kcz_match.accounts.credit_code import why_invalid
-from kcz_match.accounts.districts import DISTRICT
+from kcz_match.accounts.credit_code import normal_form
 from kcz_match.accounts.models import Invitation, Membership, Organisation, OrganisationAlias, TeamMember, User
 from kcz_match.accounts.passwords import hash_password, why_weak
-from kcz_match.accounts.states import LEVEL_LABELS, OrganisationKind, OrganisationState, Role
+from kcz_match.accounts.registration import (
+    EMAIL,
+    MUST_HAVE_PARENT,
+    PHONE,
+    alias_errors,
+    organisation_errors,
+    tidy,
+    too_long,
+)
+from kcz_match.accounts.states import LEVELS_OF_KIND, STOPPED, OrganisationKind, OrganisationState, Role
 from kcz_match.core import audit, policy
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Conflict, Invalid, NotFound
 from kcz_match.core.lifecycle import move
 from kcz_match.core.policy import SYSTEM, Actor
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-MUST_HAVE_PARENT = {OrganisationKind.ENTERPRISE: "请选择企业所属的园区或区科协。",
-                    OrganisationKind.SERVICE_TEAM: "请选择服务团的牵头学会。"}
-PARENT_KINDS = {OrganisationKind.ENTERPRISE: {OrganisationKind.PARK, OrganisationKind.DISTRICT},
-                OrganisationKind.SERVICE_TEAM: {OrganisationKind.SOCIETY}}
 
 
 def register_organisation(
@@ -36,23 +37,31 @@ def register_organisation(
 ) -> Organisation:
     """Put an organisation on file as ``unverified`` and return it.
 
-    Raises ``Invalid`` with a sentence per field (name taken, credit code with a wrong check digit, missing district,
-    parent or lead society) and ``Forbidden`` unless the Office acts.
+    Level, parent and members are kept for the kinds that have them and dropped for others.  Raises ``Invalid`` with a
+    sentence per field (name taken, credit code with a wrong check digit, missing district, level, parent or lead
+    society) and ``Forbidden`` unless the Office acts.
     """
     policy.require(actor, "organisation.register")
+    if kind not in set(OrganisationKind):
+        raise Invalid({"kind": "请选择单位类别。"})
     kind = OrganisationKind(kind)
-    errors = _organisation_errors(kind, full_name, credit_code, district_code, level, parent_id)
+    level = level if kind in LEVELS_OF_KIND else ""
+    parent_id = parent_id if kind in MUST_HAVE_PARENT else None
+    aliases = tidy(aliases)
+    errors = (organisation_errors(kind, full_name, credit_code, district_code, level, parent_id)
+              | alias_errors(aliases) | too_long(full_name=full_name, short_name=short_name, intro=intro))
     if errors:
         raise Invalid(errors)
     unit = Organisation(
         kind=kind, full_name=full_name.strip(), short_name=short_name.strip(), district_code=district_code,
-        credit_code=credit_code.strip().upper() or None, level=level, parent_id=parent_id, intro=intro.strip(),
+        credit_code=normal_form(credit_code) or None, level=level, parent_id=parent_id, intro=intro.strip(),
         is_demo=is_demo, state=OrganisationState.UNVERIFIED, state_since=utc_now(),
-        aliases=[OrganisationAlias(name=name.strip()) for name in aliases if name.strip()],
+        aliases=[OrganisationAlias(name=name) for name in aliases],
     )
     db.session.add(unit)
     db.session.flush()
-    db.session.add_all(TeamMember(team_id=unit.id, organisation_id=member) for member in dict.fromkeys(member_ids))
+    if kind == OrganisationKind.SERVICE_TEAM:
+        db.session.add_all(TeamMember(team_id=unit.id, organisation_id=member) for member in dict.fromkeys(member_ids))
     audit.write(actor, "organisation.register", unit, after=unit.full_name)
     return unit
 
@@ -71,6 +80,22 @@ def found_office(full_name: str, *, email: str, name: str, is_demo: bool = False
     return unit, _make_invitation(SYSTEM, unit, email=email, name=name, role=Role.MANAGER)
 
 
+def edit_organisation(organisation: Organisation, actor: Actor, *, intro: str, aliases: Sequence[str]) -> None:
+    """Replace the introduction and the other names of an organisation; ``Invalid`` when one is too long."""
+    policy.require(actor, "organisation.edit", organisation)
+    aliases = tidy(aliases)
+    errors = alias_errors(aliases) | too_long(intro=intro)
+    if errors:
+        raise Invalid(errors)
+    before = {"intro": organisation.intro, "aliases": sorted(item.name for item in organisation.aliases)}
+    after = {"intro": intro.strip(), "aliases": sorted(aliases)}
+    if before == after:
+        return
+    organisation.intro = intro.strip()
+    organisation.aliases = [OrganisationAlias(name=name) for name in aliases]
+    audit.write(actor, "organisation.edit", organisation, before=before, after=after)
+
+
 def move_organisation(organisation: Organisation, verb: str, actor: Actor, *, reason: str = "") -> None:
     """Verify, suspend, restore or close an organisation; suspending or closing ends its people's sessions there."""
     move(organisation, verb, actor, reason=reason)
@@ -82,14 +107,19 @@ def invite(organisation: Organisation, actor: Actor, *, email: str, name: str, r
     """Invite a person by a one-time link and return the secret in it; only its hash is kept.
 
     An earlier unused invitation of the same address to the same organisation stops working.  Raises ``Invalid`` for a
-    malformed address or a missing name, ``Conflict`` when the person is a member already.
+    malformed address, a missing name or role, ``Conflict`` when the person is a member already or the organisation
+    is stopped.
     """
     policy.require(actor, "organisation.invite", organisation)
-    errors = {}
+    if organisation.state in STOPPED:
+        raise Conflict("这个单位已经停用或注销，不能邀请成员。")
+    errors = too_long(email=email, name=name)
     if not EMAIL.fullmatch(email.strip()):
         errors["email"] = "请填写完整的邮箱，例如 zhang@example.org。"
     if not name.strip():
         errors["name"] = "请填写姓名。"
+    if role not in set(Role):
+        errors["role"] = "请选择角色。"
     if errors:
         raise Invalid(errors)
     user = queries.user_by_email(email)
@@ -98,31 +128,43 @@ def invite(organisation: Organisation, actor: Actor, *, email: str, name: str, r
     return _make_invitation(actor, organisation, email=email, name=name, role=Role(role))
 
 
+def withdraw_invitation(organisation: Organisation, actor: Actor, *, email: str) -> None:
+    """Make the open invitation of an address to an organisation useless; nothing happens when there is none."""
+    policy.require(actor, "organisation.invite", organisation)
+    if _expire_invitations(organisation, email.strip().lower()):
+        audit.write(actor, "organisation.withdraw_invitation", organisation, before=email.strip().lower())
+
+
 def open_invitation(secret: str) -> Invitation:
-    """Return the invitation behind a link; ``NotFound`` when it is unknown, used or expired."""
+    """Return the invitation behind a link; ``NotFound`` when it is unknown, used, expired or of a stopped unit."""
     invitation = db.session.scalar(select(Invitation).where(Invitation.token_hash == _digest(secret)))
-    if invitation is None or invitation.used_at is not None or invitation.expires_at <= utc_now():
+    if (invitation is None or invitation.used_at is not None or invitation.expires_at <= utc_now()
+            or invitation.organisation.state in STOPPED):
         raise NotFound("这个邀请链接已经用过、过期或不完整。请联系邀请您的人重新发一个。")
     return invitation
 
 
-def accept_invitation(secret: str, *, password: str = "") -> User:
+def accept_invitation(secret: str, *, password: str = "", address: str = "") -> User:
     """Use an invitation: make or find the person, give them the role, and return them.
 
     A new person must choose a password (``Invalid`` says what is wrong with it); a person with an account keeps
-    theirs and proves it by signing in, so ``password`` is then checked, not set.
+    theirs and proves it, so ``password`` is then checked, not set, and wrong ones from ``address`` are counted as at
+    sign-in (``Paused`` after too many).
     """
     invitation = open_invitation(secret)
     user = queries.user_by_email(invitation.email)
     if user is None:
-        weak = why_weak(password, invitation.email, invitation.organisation.full_name)
+        weak = why_weak(password, invitation.email, invitation.name, invitation.organisation.full_name)
         if weak:
             raise Invalid({"password": weak})
         user = User(email=invitation.email, name=invitation.name, password_hash=hash_password(password))
         db.session.add(user)
         db.session.flush()
-    elif not sessions.password_is_right(user, password):
-        raise Invalid({"password": "您已有账号，请输入这个账号的密码。"})
+    else:
+        try:
+            sessions.prove_password(user.email, password, address=address)
+        except sessions.WrongPassword:
+            raise Invalid({"password": "密码不对。您已有账号，请输入这个账号的密码。"})
     _join(user, invitation.organisation, invitation.role)
     invitation.used_at = utc_now()
     audit.write(queries.actor_for(user, invitation.organisation_id), "membership.join", invitation.organisation,
@@ -133,11 +175,16 @@ def accept_invitation(secret: str, *, password: str = "") -> User:
 def change_role(membership: Membership, actor: Actor, *, role: str | None) -> None:
     """Give a member another role, or with None end the membership and its sessions.
 
-    Raises ``Conflict`` when the organisation would be left without a manager.
+    Raises ``Conflict`` when the organisation would be left without a manager whose account is enabled or when the
+    membership has ended already, ``Invalid`` for an unknown role.
     """
     policy.require(actor, "membership.change", membership.organisation)
+    if membership.ended_at is not None:
+        raise Conflict("这个人已经不是本单位成员。请刷新页面。")
+    if role is not None and role not in set(Role):
+        raise Invalid({"role": "请选择角色。"})
     managers = [item for item in membership.organisation.memberships
-                if item.ended_at is None and item.role == Role.MANAGER]
+                if item.ended_at is None and item.role == Role.MANAGER and not item.user.is_disabled]
     if role != Role.MANAGER and managers == [membership]:
         raise Conflict("这是本单位唯一的管理员。请先指定另一位管理员。")
     before = str(membership.role)
@@ -150,19 +197,48 @@ def change_role(membership: Membership, actor: Actor, *, role: str | None) -> No
 
 
 def set_disabled(user: User, actor: Actor, *, is_disabled: bool) -> None:
-    """Disable an account, which ends every session of it at once, or enable it again."""
+    """Disable an account, which ends every session of it at once, or enable it again.
+
+    Raises ``Conflict`` for one's own account, so that nobody shuts themselves out.
+    """
     policy.require(actor, "user.disable" if is_disabled else "user.enable", user)
+    if user.id == actor.user_id:
+        raise Conflict("不能停用自己的账号。请由另一位办公室管理员办理。")
+    if user.is_disabled == is_disabled:
+        return
     user.is_disabled = is_disabled
     if is_disabled:
         sessions.end_all_sessions(user, "账号已停用")
     audit.write(actor, "user.disable" if is_disabled else "user.enable", user)
 
 
-def change_password(user: User, actor: Actor, *, old: str, new: str) -> None:
-    """Replace a person's own password; every other session of theirs ends.  ``Invalid`` says what is wrong."""
-    if not sessions.password_is_right(user, old):
+def edit_profile(user: User, actor: Actor, *, name: str, phone: str, post: str) -> None:
+    """Change a person's own name, telephone and post.  ``Invalid`` says what is wrong."""
+    policy.require(actor, "user.edit", user)
+    errors = too_long(name=name, phone=phone, post=post)
+    if not name.strip():
+        errors["name"] = "请填写姓名。"
+    if phone.strip() and not PHONE.fullmatch(phone.strip()):
+        errors["phone"] = "电话只写数字、空格、“-”和“+”，例如 020-83120000。"
+    if errors:
+        raise Invalid(errors)
+    user.name, user.phone, user.post = name.strip(), phone.strip(), post.strip()
+    audit.write(actor, "user.edit", user)
+
+
+def change_password(user: User, actor: Actor, *, old: str, new: str, address: str = "") -> None:
+    """Replace a person's own password and end every session of theirs, the present one too.
+
+    ``Invalid`` says what is wrong; wrong old passwords from ``address`` are counted as at sign-in (``Paused``).
+    """
+    policy.require(actor, "user.edit", user)
+    try:
+        sessions.prove_password(user.email, old, address=address)
+    except sessions.WrongPassword:
         raise Invalid({"old": "原密码不对。"})
     weak = why_weak(new, user.email, user.name)
+    if not weak and new == old:
+        weak = "新密码和原密码一样。请换一个。"
     if weak:
         raise Invalid({"new": weak})
     user.password_hash = hash_password(new)
@@ -170,37 +246,18 @@ def change_password(user: User, actor: Actor, *, old: str, new: str) -> None:
     audit.write(actor, "user.change_password", user)
 
 
-def _organisation_errors(kind: OrganisationKind, full_name: str, credit_code: str, district_code: str, level: str,
-                         parent_id: int | None) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    if not full_name.strip():
-        errors["full_name"] = "请填写单位全称。"
-    elif db.session.scalar(select(Organisation.id).where(Organisation.full_name == full_name.strip())):
-        errors["full_name"] = "这个单位已经登记。请在列表里查找，或核对全称。"
-    wrong = why_invalid(credit_code) if credit_code.strip() else None
-    if wrong:
-        errors["credit_code"] = wrong
-    elif credit_code.strip() and db.session.scalar(
-            select(Organisation.id).where(Organisation.credit_code == credit_code.strip().upper())):
-        errors["credit_code"] = "这个统一社会信用代码已经登记在另一个单位名下。"
-    in_district = kind in {OrganisationKind.DISTRICT, OrganisationKind.PARK, OrganisationKind.ENTERPRISE}
-    if in_district and district_code not in DISTRICT:
-        errors["district_code"] = "请选择所在的区。"
-    if kind == OrganisationKind.DISTRICT and queries.association_of(district_code):
-        errors["district_code"] = "这个区已经有区科协登记。"
-    if level not in LEVEL_LABELS:
-        errors["level"] = "请从列表里选择级别。"
-    parent = db.session.get(Organisation, parent_id) if parent_id else None
-    if kind in MUST_HAVE_PARENT and (parent is None or parent.kind not in PARENT_KINDS[kind]):
-        errors["parent_id"] = MUST_HAVE_PARENT[kind]
-    return errors
+def _expire_invitations(organisation: Organisation, address: str) -> bool:
+    found = db.session.scalars(select(Invitation).where(
+        Invitation.organisation_id == organisation.id, Invitation.email == address, Invitation.used_at.is_(None),
+        Invitation.expires_at > utc_now())).all()
+    for invitation in found:
+        invitation.expires_at = utc_now()
+    return bool(found)
 
 
 def _make_invitation(actor: Actor, organisation: Organisation, *, email: str, name: str, role: Role) -> str:
     address = email.strip().lower()
-    for earlier in db.session.scalars(select(Invitation).where(
-            Invitation.organisation_id == organisation.id, Invitation.email == address, Invitation.used_at.is_(None))):
-        earlier.expires_at = utc_now()
+    _expire_invitations(organisation, address)
     secret = secrets.token_urlsafe(32)
     db.session.add(Invitation(
         token_hash=_digest(secret), organisation_id=organisation.id, email=address, name=name.strip(), role=role,

@@ -45,7 +45,7 @@ def limits() -> Limits:
 
 def set_limits(new: Limits) -> None:
     """Put limits in force; called once when the application is made."""
-    global _limits  # noqa: PLW0603 - one value for the process, set at start
+    global _limits
     _limits = new
 
 
@@ -72,9 +72,21 @@ class Paused(Refusal):
 def sign_in(email: str, password: str, *, address: str, device: str) -> tuple[UserSession, str]:
     """Check a password and open a session; return its row and the token for the cookie.
 
+    The person acts for the first of their organisations that is verified, else for the first that is not stopped.
+    Raises what ``prove_password`` raises.
+    """
+    user = prove_password(email, password, address=address)
+    home = next((unit.id for unit in queries.organisations_of(user)), None)
+    return start_session(user, home, address=address, device=device)
+
+
+def prove_password(email: str, password: str, *, address: str) -> User:
+    """Return the person whose account and password these are.
+
     Wrong passwords are counted per (account, address) over ``pause``; after ``tries`` of them this raises ``Paused``
-    even for the right password.  A wrong try is committed here at once, because the request that carries it is
-    refused and rolled back.  Raises ``WrongPassword`` and ``Paused``.
+    even for the right password, and as well for an account that does not exist.  Raises ``WrongPassword`` otherwise.
+    A wrong try gives up the running transaction and is kept in one of its own, because the request that carries it
+    is refused and rolled back.
     """
     account = email.strip().lower()[:200]
     if _recent_tries(account, address) >= _limits.tries:
@@ -82,17 +94,19 @@ def sign_in(email: str, password: str, *, address: str, device: str) -> tuple[Us
     user = queries.user_by_email(account)
     right = is_right(user.password_hash if user else "", password)
     if user is None or not right or user.is_disabled:
-        db.session.add(SignInTry(account=account, address=address, at=utc_now()))
-        db.session.commit()
+        _keep_try(account, address)
         raise WrongPassword
     db.session.execute(delete(SignInTry).where(SignInTry.account == account, SignInTry.address == address))
-    memberships = queries.live_memberships(user)
-    home = next((item.organisation_id for item in memberships if item.organisation.is_verified), None)
+    return user
+
+
+def start_session(user: User, organisation_id: int | None, *, address: str, device: str) -> tuple[UserSession, str]:
+    """Open a session for a person who has proved who they are; return its row and the token for the cookie."""
     token = secrets.token_urlsafe(32)
-    row = UserSession(token_hash=_digest(token), user_id=user.id, organisation_id=home, address=address,
+    row = UserSession(token_hash=_digest(token), user_id=user.id, organisation_id=organisation_id, address=address,
                       device=device[:200], created_at=utc_now(), seen_at=utc_now())
     db.session.add(row)
-    audit.write(queries.actor_for(user, home), "session.start", user, address=address)
+    audit.write(queries.actor_for(user, organisation_id), "session.start", user, address=address)
     return row, token
 
 
@@ -128,19 +142,21 @@ def live_sessions_of(user: User) -> list[UserSession]:
 
 
 def end_session(row: UserSession, actor: Actor, reason: str) -> None:
-    """End one session: one's own, or anybody's for a manager of the Office."""
+    """End one session: one's own, or anybody's for a manager of the Office; one that has ended stays as it is."""
     policy.require(actor, "session.end", row)
+    if row.ended_at is not None:
+        return
     row.ended_at, row.end_reason = utc_now(), reason
     audit.write(actor, "session.end", row.user, reason=reason)
 
 
 def switch_organisation(row: UserSession, organisation: Organisation, actor: Actor) -> None:
-    """Let the person act for another of their organisations from now on; ``Forbidden`` without membership there."""
-    membership = db.session.scalar(select(Membership.id).where(
-        Membership.user_id == row.user_id, Membership.organisation_id == organisation.id,
-        Membership.ended_at.is_(None)))
-    if membership is None:
-        raise Forbidden("您不是这个单位的成员。")
+    """Let the person act for another of their organisations from now on.
+
+    Raises ``Forbidden`` without a live membership there, and when that organisation is suspended or closed.
+    """
+    if organisation not in queries.organisations_of(row.user):
+        raise Forbidden("您不是这个单位的成员，或者这个单位已经停用。")
     row.organisation_id = organisation.id
     audit.write(actor, "session.switch", organisation)
 
@@ -170,6 +186,16 @@ def _end(*which: object, reason: str) -> None:
     db.session.execute(
         update(UserSession).where(UserSession.ended_at.is_(None), *which)  # type: ignore[arg-type]
         .values(ended_at=utc_now(), end_reason=reason).execution_options(synchronize_session="fetch"))
+
+
+def _keep_try(account: str, address: str) -> None:
+    db.session.rollback()
+    with db.session.begin():
+        db.session.execute(delete(SignInTry).where(SignInTry.at < utc_now() - _limits.pause))
+        db.session.add(SignInTry(account=account, address=address, at=utc_now()))
+        user = queries.user_by_email(account)
+        if user is not None and _recent_tries(account, address) == _limits.tries:
+            audit.write(policy.SYSTEM, "session.pause", user, address=address)
 
 
 def _recent_tries(account: str, address: str) -> int:

@@ -26,6 +26,8 @@ KIND_LABELS = {
 }
 LEVEL_LABELS = {"national": "全国学会", "provincial": "省级学会", "city": "市级学会",
                 "industry": "产业服务团", "regional": "区域服务团", "": ""}
+LEVELS_OF_KIND = {OrganisationKind.SOCIETY: ("national", "provincial", "city"),
+                  OrganisationKind.SERVICE_TEAM: ("industry", "regional")}
 
 
 class Role(enum.StrEnum):
@@ -47,6 +49,8 @@ class OrganisationState(enum.StrEnum):
     SUSPENDED = "suspended"
     CLOSED = "closed"
 
+
+STOPPED = (OrganisationState.SUSPENDED, OrganisationState.CLOSED)
 
 ORGANISATIONS = Lifecycle(
     kind="organisation",

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import DDL, JSON, ForeignKey, event, select
+from sqlalchemy import DDL, JSON, ForeignKey, Select, event, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kcz_match.core.db import Base, db, utc_now
@@ -75,6 +75,27 @@ def entries_of(subject: Any) -> list[AuditEntry]:
         .where(AuditEntry.subject_kind == subject.__tablename__, AuditEntry.subject_id == subject.id)
         .order_by(AuditEntry.id)
     ))
+
+
+def entries_query(*, action: str = "", kind: str = "", who: str = "") -> Select[tuple[AuditEntry]]:
+    """Return the query of entries by action, by the kind that an action begins with, and by a piece of a name.
+
+    ``who`` is looked for in the names of the person and of the organisation.  Newest first.
+    """
+    query = select(AuditEntry).order_by(AuditEntry.id.desc())
+    if action:
+        query = query.where(AuditEntry.action == action)
+    if kind:
+        query = query.where(AuditEntry.action.startswith(f"{kind}.", autoescape=True))
+    if who:
+        query = query.where(or_(AuditEntry.user_name.contains(who, autoescape=True),
+                                AuditEntry.organisation_name.contains(who, autoescape=True)))
+    return query
+
+
+def actions() -> list[str]:
+    """Return every action that occurs in the chain."""
+    return list(db.session.scalars(select(AuditEntry.action).distinct()))
 
 
 def verify() -> tuple[int, int | None]:

@@ -11,14 +11,18 @@ import datetime as dt
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, or_, select, text
+from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, func, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from kcz_match.core import audit, policy
 from kcz_match.core.db import Base, choice, db, utc_now
+from kcz_match.core.errors import Conflict, NotFound
+from kcz_match.core.policy import Actor
 
 MOST_ATTEMPTS = 8
 LEASE = dt.timedelta(minutes=10)
 FIRST_WAIT = dt.timedelta(seconds=5)
+DIED = "the worker ended while it did this job, every time"
 KEPT = dt.timedelta(days=30)
 
 
@@ -77,11 +81,17 @@ def is_due(connection: Connection, now: dt.datetime) -> bool:
 
 
 def claim(now: dt.datetime) -> Job | None:
-    """Take the next due job for ``LEASE`` in the running write transaction; the caller commits."""
-    job = db.session.scalar(select(Job).where(_claimable(now)).order_by(Job.run_at, Job.id).limit(1))
-    if job is not None:
+    """Take the next due job for ``LEASE`` in the running write transaction; the caller commits.
+
+    A job whose worker died at its last attempt is parked here, because nobody lived to put it back.
+    """
+    for job in db.session.scalars(select(Job).where(_claimable(now)).order_by(Job.run_at, Job.id).limit(20)):
+        if job.attempts >= MOST_ATTEMPTS:
+            job.status, job.lease_until, job.error = JobStatus.PARKED, None, job.error or DIED
+            continue
         job.status, job.lease_until, job.attempts = JobStatus.RUNNING, now + LEASE, job.attempts + 1
-    return job
+        return job
+    return None
 
 
 def _claimable(now: dt.datetime) -> ColumnElement[bool]:
@@ -111,6 +121,37 @@ def put_back(job: Job, error: str, now: dt.datetime) -> None:
 def parked() -> list[Job]:
     """Return the jobs that were given up, for ``flask doctor`` and the admin page."""
     return list(db.session.scalars(select(Job).where(Job.status == JobStatus.PARKED).order_by(Job.id)))
+
+
+def count_by_status() -> dict[JobStatus, int]:
+    """Return how many jobs stand at each status; every status is there."""
+    rows = db.session.execute(select(Job.status, func.count()).group_by(Job.status)).tuples()
+    return dict.fromkeys(JobStatus, 0) | dict(rows.all())
+
+
+def job(job_id: int) -> Job:
+    """Return the job with this id, or raise ``NotFound``."""
+    found = db.session.get(Job, job_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def retry(job: Job, actor: Actor) -> None:
+    """Give a parked job all its attempts again, from now on; ``Conflict`` when it is not parked any more.
+
+    When another job of the same key waits already, that one does the work and this one is done.
+    """
+    policy.require(actor, "job.retry", job)
+    if job.status != JobStatus.PARKED:
+        raise Conflict("这个任务已经不在搁置状态，可能有人先处理了。请刷新页面。")
+    now = utc_now()
+    twin = job.key and db.session.scalar(select(Job.id).where(Job.key == job.key, Job.status == JobStatus.WAITING))
+    if twin:
+        job.status, job.done_at = JobStatus.DONE, now
+    else:
+        job.status, job.run_at, job.attempts = JobStatus.WAITING, now, 0
+    audit.write(actor, "job.retry", job, after=str(job.status))
 
 
 def forget_done(now: dt.datetime) -> None:

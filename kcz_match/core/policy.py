@@ -73,6 +73,11 @@ def is_office_manager(actor: Actor, record: Any) -> bool:
     return is_office(actor, record) and actor.role == "manager"
 
 
+def is_office_helping(actor: Actor, record: Any) -> bool:
+    """办公室的经办人（替其他单位办理；办公室自己的人由管理员管）。"""
+    return is_office(actor, record) and record.id != actor.organisation_id
+
+
 def is_demand_side(actor: Actor, record: Any) -> bool:
     """已核验的区、园区或企业的经办人。"""
     return is_working(actor) and actor.organisation_kind in {"district", "park", "enterprise"}
@@ -148,6 +153,11 @@ def is_self(actor: Actor, record: Any) -> bool:
     return actor.user_id is not None and record.user_id == actor.user_id
 
 
+def is_own_account(actor: Actor, record: Any) -> bool:
+    """账号本人。"""
+    return actor.user_id is not None and record.id == actor.user_id
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
     "organisation.register": (is_office,),
     "organisation.verify": (is_office,),
@@ -155,12 +165,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "organisation.restore": (is_office_manager,),
     "organisation.close": (is_office_manager,),
     "organisation.edit": (manages_organisation, is_office),
-    "organisation.invite": (manages_organisation, is_office),
+    "organisation.invite": (manages_organisation, is_office_helping),
     "membership.change": (manages_organisation, is_office_manager),
     "session.end": (is_self, is_office_manager),
+    "user.edit": (is_own_account,),
     "user.disable": (is_office_manager,),
     "user.enable": (is_office_manager,),
     "admin.read": (is_office,),
+    "job.retry": (is_office_manager,),
     "certificate.grant": (is_office,),
     "certificate.rectify": (is_office,),
     "certificate.restore": (is_office,),

@@ -10,7 +10,7 @@ from kcz_match.accounts.models import Organisation
 from kcz_match.core.db import db
 from kcz_match.core.errors import NotFound
 from kcz_match.selection.models import Certificate
-from kcz_match.selection.states import LIVE_STATES
+from kcz_match.selection.states import LIVE_STATES, OPEN_STATES
 
 
 def certified_ids() -> Select[tuple[int]]:
@@ -37,6 +37,13 @@ def certificates_of(organisation_id: int) -> Sequence[Certificate]:
     """Return the certificates of one organisation, newest first."""
     return db.session.scalars(
         select(Certificate).where(Certificate.organisation_id == organisation_id).order_by(Certificate.id.desc())).all()
+
+
+def open_certificates(organisation_ids: Sequence[int]) -> dict[int, Certificate]:
+    """Return the certificate that each of these organisations holds now; one that holds none is left out."""
+    rows = db.session.scalars(select(Certificate).where(
+        Certificate.organisation_id.in_(organisation_ids), Certificate.state.in_(OPEN_STATES)))
+    return {row.organisation_id: row for row in rows}
 
 
 def certificate_by_key(key: str) -> Certificate:

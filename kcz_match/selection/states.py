@@ -18,6 +18,7 @@ class CertificateState(enum.StrEnum):
 
 
 LIVE_STATES = (CertificateState.CERTIFIED,)
+OPEN_STATES = (CertificateState.CERTIFIED, CertificateState.RECTIFYING)
 TITLE_LABELS = {"district": "试点区", "park": "示范园区"}
 
 CERTIFICATES = Lifecycle(
