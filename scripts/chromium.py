@@ -84,4 +84,4 @@ def sign_in(page: Page, email: str, password: str) -> None:
         raise AssertionError(f"{email} could not sign in: {page.inner_text('main').strip()[:300]}")
 
 
-SIGN_IN = "/sign-in"
+SIGN_IN = "/login"

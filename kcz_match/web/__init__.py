@@ -7,7 +7,7 @@ import secrets
 from flask import Flask, Response, g, request
 from flask_wtf import CSRFProtect
 
-from kcz_match.web import access, errors, presentation
+from kcz_match.web import access, errors, me, presentation
 
 csrf = CSRFProtect()
 
@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
     access.init_app(app)
     errors.init_app(app)
     presentation.register(app)
+    me.init_app(app)
     app.before_request(_number_request)
     app.after_request(_add_headers)
     for blueprint in _blueprints():
@@ -32,10 +33,25 @@ def init_app(app: Flask) -> None:
 
 
 def _blueprints():  # type: ignore[no-untyped-def]
-    from kcz_match.web import accounts, admin, capabilities, home, interests, matches, need_lists, needs, search
+    from kcz_match.web import (
+        accounts,
+        admin,
+        admin_organisations,
+        admin_people,
+        admin_records,
+        capabilities,
+        home,
+        interests,
+        matches,
+        need_lists,
+        needs,
+        own_organisation,
+        search,
+    )
 
-    return [module.blueprint for module in (
-        home, accounts, needs, need_lists, capabilities, matches, interests, search, admin)]
+    return list(dict.fromkeys(module.blueprint for module in (
+        home, accounts, own_organisation, needs, need_lists, capabilities, matches, interests, search,
+        admin, admin_organisations, admin_people, admin_records)))
 
 
 def _number_request() -> None:

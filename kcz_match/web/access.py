@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
 
 from kcz_match.accounts import queries, sessions
@@ -16,9 +19,11 @@ from kcz_match.core import policy
 from kcz_match.core.db import db
 from kcz_match.core.policy import ANYONE, Actor
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 login_manager = LoginManager()
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 class SignedIn(UserMixin):
@@ -35,7 +40,7 @@ class SignedIn(UserMixin):
 
 def init_app(app: Flask) -> None:
     """Let Flask-Login ask our session table, which alone decides."""
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)
     login_manager.session_protection = None
     app.after_request(_touch)
 
@@ -66,15 +71,22 @@ def session_row() -> UserSession | None:
 
 
 def open_session(row: UserSession, token: str) -> None:
-    """Put the token in the cookie; the caller has committed the row."""
+    """Put the token in an otherwise empty cookie; the caller has committed the row."""
+    session.clear()
     login_user(SignedIn(token, row))
     g.pop("actor", None)
 
 
 def close_session() -> None:
-    """Take the token out of the cookie."""
+    """Empty the cookie."""
     logout_user()
+    session.clear()
     g.pop("actor", None)
+
+
+def is_local(address: str) -> bool:
+    """Say whether ``address`` is a path on this site that a browser cannot read as another site's."""
+    return bool(LOCAL_PATH.fullmatch(address))
 
 
 def asks(action: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -97,8 +109,14 @@ def _touch(response: Any) -> Any:
     """Write the time of the last request, at most once a minute, in a short transaction of its own."""
     row = session_row() if "_login_user" in g else None
     if row is not None and row.ended_at is None and sessions.needs_touch(row):
-        row_id = row.id
-        db.session.rollback()
+        _write_touch(row.id)
+    return response
+
+
+def _write_touch(row_id: int) -> None:
+    db.session.rollback()
+    try:
         with db.engine.connect().execution_options(reading=False) as connection, connection.begin():
             sessions.touch(connection, row_id)
-    return response
+    except OperationalError as error:  # the page is done; a busy database only costs a minute of idle time
+        log.warning("time of the last request not written: %s", error.orig)

@@ -50,6 +50,7 @@ def _integrity(error: IntegrityError) -> tuple[str, int]:
 
 def _busy(error: OperationalError) -> tuple[str, int]:
     log.error("database: %s", error.orig)
+    g.me = None  # who looks is in the database too: the page must do without
     return page(503, "系统正忙，您的操作没有保存。请稍等片刻再试一次。")
 
 
