@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, flash
 from markupsafe import Markup, escape
@@ -104,7 +104,7 @@ def pressure(due: Day | None, now: dt.datetime | None = None) -> str:
 
 def number(value: float | int | None, unit: str = "") -> str:
     """Return ``value`` with thousands separated, at most four decimals, and its unit after a thin space; None as ''."""
-    if value is None or value == "":
+    if value is None:
         return ""
     text = f"{value:,.4f}".rstrip("0").rstrip(".")
     return f"{text}{THIN}{unit}" if unit else text
@@ -112,7 +112,7 @@ def number(value: float | int | None, unit: str = "") -> str:
 
 def wan(value: float | int | None) -> str:
     """Return a sum given in 万元 as text, from 10,000 万元 on in 亿元; None as ''."""
-    if value is None or value == "":
+    if value is None:
         return ""
     return number(value / 10_000, "亿元") if abs(value) >= 10_000 else number(value, "万元")
 
@@ -218,7 +218,7 @@ def say(sentence: str, kind: str = "done", undo: Undo | None = None) -> None:
     With ``undo`` the message carries a button that takes the deed back by a POST.  Needs a request context.
     """
     offer = {"address": undo.address, "word": undo.word} if undo else None
-    flash({"sentence": sentence, "undo": offer}, kind)
+    flash(cast(Any, {"sentence": sentence, "undo": offer}), kind)
 
 
 def sentence_of(message: object) -> str:

@@ -145,6 +145,7 @@ def test_a_message_offers_to_take_the_deed_back():
 def test_typed_rows_come_back_in_the_order_of_their_numbers_without_blank_rows_at_the_end():
     items = [("title", "x"), ("indicators-10-name", "节拍"), ("indicators-2-name", ""), ("indicators-0-name", "漏检率"),
              ("indicators-0-must", "1"), ("indicators-11-name", " "), ("indicators-11-must", "1"),
-             ("claims-0-name", "y"), ("indicators-x-name", "?"), ("indicators--name", "?"), ("indicators-99999-name", "?")]
+             ("claims-0-name", "y"), ("indicators-x-name", "?"), ("indicators--name", "?"),
+             ("indicators-99999-name", "?")]
     assert typed_rows(items, "indicators") == [{"name": "漏检率", "must": "1"}, {"name": ""}, {"name": "节拍"}]
     assert typed_rows([], "indicators") == []
