@@ -96,7 +96,7 @@ def parked_jobs() -> tuple[bool, str]:
     """No job was given up."""
     with reading() as connection:
         found = connection.execute(select(jobs.Job.task, jobs.Job.id, jobs.Job.error).where(
-            jobs.Job.status == jobs.JobStatus.PARKED).order_by(jobs.Job.id)).tuples().all()
+            jobs.Job.status == jobs.JobStatus.PARKED).order_by(jobs.Job.id)).all()
     if not found:
         return True, "no job was given up"
     task, job_id, error = found[0]
@@ -108,8 +108,9 @@ def worker() -> tuple[bool, str]:
     """Somebody does the jobs."""
     now = utc_now()
     with reading() as connection:
-        oldest = connection.execute(select(jobs.Job.run_at).where(
-            jobs.Job.status == jobs.JobStatus.WAITING, jobs.Job.run_at < now).order_by(jobs.Job.run_at).limit(1)).scalar()
+        oldest = connection.execute(
+            select(jobs.Job.run_at).where(jobs.Job.status == jobs.JobStatus.WAITING, jobs.Job.run_at < now)
+            .order_by(jobs.Job.run_at).limit(1)).scalar()
     if oldest is None or now - oldest < PATIENCE:
         return True, "no job waits for long"
     return False, f"a job is due since {oldest:%Y-%m-%d %H:%M} UTC: start flask --app app worker"
@@ -118,8 +119,8 @@ def worker() -> tuple[bool, str]:
 def audit_chain() -> tuple[bool, str]:
     """Nobody changed the past."""
     count, broken = audit.verify()
-    db.session.rollback()
-    return broken is None, f"{count} rows hold" if broken is None else f"row {broken} does not hold; {count} before it do"
+    finding = f"{count} rows hold" if broken is None else f"row {broken} does not hold; {count} rows before it do"
+    return broken is None, finding
 
 
 def free_disk() -> tuple[bool, str]:
@@ -131,7 +132,7 @@ def free_disk() -> tuple[bool, str]:
 
 CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "sqlite": sqlite_version, "database": database, "schema": schema, "encoder": encoder, "index files": index_files,
-    "index rows": index_rows, "jobs": parked_jobs, "worker": worker, "audit": audit_chain, "disk": free_disk,
+    "index rows": index_rows, "jobs": parked_jobs, "worker": worker, "disk": free_disk, "audit": audit_chain,
 }
 
 
@@ -139,7 +140,6 @@ def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Line:
     try:
         return Line(name, *check())
     except Exception as error:  # whatever stops one examination must not stop the others
-        db.session.rollback()
         return Line(name, False, f"cannot be examined: {type(error).__name__}: {str(error)[:200]}")
 
 

@@ -161,6 +161,9 @@ class Channel:
         if vector.ndim != 1 or not np.all(np.isfinite(vector)):
             raise ValueError("a query vector has one dimension and finite numbers")
         base, overlay = self._index.present(self._slice)
+        for rows in (base, overlay.rows):
+            if rows.count and rows.dimension != len(vector):
+                raise ValueError(f"a vector of {len(vector)} numbers cannot be compared with one of {rows.dimension}")
         found = self._from_base(base, overlay, vector, limit) + self._from_overlay(overlay, vector)
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
@@ -207,7 +210,7 @@ class Channel:
                 select(Vector.record_id, Vector.field, Vector.data).where(
                     Vector.kind == self._slice.kind, Vector.record_id.in_(ids[start:start + MOST_VARIABLES]),
                     Vector.encoder == self._index.encoder, Vector.tier == self._slice.tier, Vector.role == PASSAGE,
-                    Vector.field.in_(fields), Vector.part == 0, Vector.is_live)).tuples()
+                    Vector.field.in_(fields), Vector.part == 0, Vector.is_live))
 
 
 def snapshot(connection: Connection, encoder: str, one: Slice) -> Rows:
@@ -217,13 +220,13 @@ def snapshot(connection: Connection, encoder: str, one: Slice) -> Rows:
     """
     live = (*_searched(encoder, one), Vector.is_live)
     size = func.length(Vector.data)
-    sizes = connection.execute(select(size, func.count()).where(*live).group_by(size)).tuples().all()
+    sizes = connection.execute(select(size, func.count()).where(*live).group_by(size)).all()
     if not sizes:
         return NOTHING
     width, count = max(sizes, key=lambda pair: pair[1])
     ids, rows = np.zeros(count, np.int64), np.zeros((count, width // STORED.itemsize), np.float32)
     found = connection.execution_options(yield_per=1000).execute(
-        select(Vector.record_id, Vector.data).where(*live)).tuples()
+        select(Vector.record_id, Vector.data).where(*live))
     place = 0
     for record_id, data in found:
         if _is_sound(record_id, data, width // STORED.itemsize):
@@ -255,7 +258,7 @@ def _changed_since(connection: Connection, encoder: str, one: Slice,
                    change: int) -> list[tuple[int, bytes | None, int]]:
     found = connection.execute(
         select(Vector.record_id, Vector.is_live, Vector.data, Vector.change)
-        .where(*_searched(encoder, one), Vector.change > change)).tuples()
+        .where(*_searched(encoder, one), Vector.change > change))
     return [(record_id, data if is_live else None, number) for record_id, is_live, data, number in found]
 
 
@@ -275,8 +278,6 @@ def _places(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def _score(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    if rows.shape[1] != len(vector):
-        raise ValueError(f"a vector of {len(vector)} numbers cannot be compared with one of {rows.shape[1]}")
     return (rows.astype(np.float64) @ vector.astype(np.float64)).astype(np.float32)
 
 

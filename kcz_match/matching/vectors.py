@@ -131,7 +131,8 @@ def put(encoder: Encodes, kind: str, record_id: int, wanted: Mapping[Place, str]
     gone = [row for place, row in rows.items() if place not in wanted and (row.is_live or not _is_searched(row))]
     if not news and not gone:
         return False
-    complete = encode_missing(encoder, [(place.role, content) for place, content in news.items()], known)
+    held = {(row.role, row.text_hash): row.data for row in rows.values() if row.data}
+    complete = encode_missing(encoder, [(place.role, content) for place, content in news.items()], held | dict(known))
     number = next_change()
     for place, content in news.items():
         row = rows.get(place) or Vector(
