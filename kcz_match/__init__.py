@@ -12,6 +12,7 @@ from flask import Flask
 from kcz_match import cli, config
 from kcz_match.accounts import sessions
 from kcz_match.core.db import db, engine_options
+from kcz_match.matching import engine
 
 
 def create_app(overrides: Mapping[str, object] | None = None) -> Flask:
@@ -31,6 +32,7 @@ def create_app(overrides: Mapping[str, object] | None = None) -> Flask:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     db.init_app(app)
     sessions.set_limits(_limits(values))
+    engine.configure(str(values["ENCODER"]), str(values["INDEXES"]), int(str(values["FOLD_ROWS"])))
     cli.init_app(app)
     _init_web(app, values)
     return app

@@ -16,7 +16,7 @@ from kcz_match.core.db import db
 def init_app(app: Flask) -> None:
     """Add every command of this module to the application."""
     for command in (db_upgrade, db_revision, db_check, audit_verify, worker_command, evaluate_command, doctor,
-                    found_office_command):
+                    found_office_command, seed_demo_command, reindex_command):
         app.cli.add_command(command)
 
 
@@ -102,3 +102,27 @@ def found_office_command(full_name: str, email: str, name: str) -> None:
     unit, secret = service.found_office(full_name, email=email, name=name)
     db.session.commit()
     click.echo(f"{unit.full_name}: invitation /invitations/{secret}")
+
+
+@click.command("seed-demo")
+@click.option("--if-empty", is_flag=True, help="do nothing when there is an organisation already")
+def seed_demo_command(if_empty: bool) -> None:
+    """Load the demo data by calling the services."""
+    from scripts import seed_demo
+
+    if not seed_demo.is_empty():
+        if if_empty:
+            return
+        raise click.ClickException("the database is not empty; demo data is loaded into an empty one only")
+    db.session.rollback()
+    seed_demo.seed(click.echo)
+
+
+@click.command("reindex")
+def reindex_command() -> None:
+    """Make every vector and word row equal its record, then build a new index generation; can be interrupted."""
+    from kcz_match.matching import reindex
+
+    for progress in reindex.steps():
+        db.session.commit()
+        click.echo(progress.sentence())

@@ -31,6 +31,7 @@ from kcz_match.selection.queries import is_certified
 
 VALID_MONTHS = {"urgent": 3, "normal": 6, "long": 12}
 REVIEW_WORKDAYS = 3
+CALL_WORKDAYS = 5
 LONGEST_REMARK = 1000
 
 
@@ -156,6 +157,24 @@ def leave_shared(need: Need, actor: Actor) -> None:
     policy.require(actor, "need.share", need)
     audit.write(actor, "need.leave_shared", need, before=need.shared_need.title if need.shared_need else "")
     need.shared_need_id = None
+
+
+def call_societies(need: Need, societies: Sequence[Organisation], actor: Actor) -> None:
+    """Ask named societies and teams to look at an open need that found no good match, and say so in its thread.
+
+    Raises ``Invalid`` when nobody is named, ``Conflict`` when the need is not open.
+    """
+    policy.require(actor, "need.edit", need)
+    if not societies:
+        raise Invalid({"society": "请至少选一个学会。"})
+    if need.state not in OPEN_NEED_STATES:
+        raise Conflict("只有正在公开的需求可以请学会诊断。")
+    names = "、".join(unit.name for unit in societies)
+    audit.write(actor, "need.call_societies", need, after=names)
+    _say(need, actor, "请学会诊断", names)
+    due = due_after_workdays(utc_now(), CALL_WORKDAYS)
+    for unit in societies:
+        notify(unit.id, need, f"{need.organisation.district_name}有一条需求“{need.title}”想请贵单位看一看，能解决请在需求页发起对接。", due)
 
 
 def expire_need(need_id: int) -> None:

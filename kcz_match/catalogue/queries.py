@@ -109,6 +109,17 @@ def capabilities_waiting_for(actor: Actor) -> Select[tuple[Capability]]:
     return select(Capability).where(or_(own, review)).order_by(Capability.state_since, Capability.id)
 
 
+def suppliers_in(industry: str, limit: int = 6) -> list[tuple[Organisation, int]]:
+    """Return the organisations with most listed capabilities in an industry, and how many they have there."""
+    entries = func.json_each(Capability.industries).table_valued("value")
+    listed = listed_capabilities().with_only_columns(Capability.organisation_id).where(
+        select(1).select_from(entries).where(entries.c.value == industry).exists()).subquery()
+    rows = db.session.execute(
+        select(Organisation, func.count()).join(listed, listed.c.organisation_id == Organisation.id)
+        .group_by(Organisation.id).order_by(func.count().desc(), Organisation.id).limit(limit)).all()
+    return [(unit, number) for unit, number in rows]
+
+
 def count(query: Select[tuple[Need]] | Select[tuple[Capability]]) -> int:
     """Return how many rows a query has."""
     return db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0

@@ -1,5 +1,154 @@
-"""Pages of matches."""
+"""Pages of matches: the list of a need or a capability, one pair explained, deciding, and needs that are alike."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import login_required
+from werkzeug.wrappers import Response
+
+from kcz_match.catalogue import queries as catalogue
+from kcz_match.catalogue.fields import NEED_FIELDS
+from kcz_match.catalogue.models import Capability, Need
+from kcz_match.catalogue.parsing import parse_indicators
+from kcz_match.core import policy
+from kcz_match.core.db import db
+from kcz_match.core.errors import Invalid, NotFound
+from kcz_match.engagements import queries as engagements
+from kcz_match.matching import queries, service
+from kcz_match.matching.explanation import Explanation
+from kcz_match.matching.queries import Match
+from kcz_match.matching.reasons import DECLINE_REASONS, Decision
+from kcz_match.web import capabilities, needs, paging
+from kcz_match.web.access import actor, asks
+from kcz_match.web.presentation import Undo, say
+from kcz_match.web.record_forms import read_form, understand
 
 blueprint = Blueprint("matches", __name__)
+PER_PAGE = 10
+
+
+@dataclass(frozen=True)
+class Card:
+    """One match with its explanation and the interest that is already open, if any."""
+
+    match: Match
+    why: Explanation
+    interest_key: str
+
+
+@blueprint.get("/needs/<key>/matches")
+@login_required
+def of_need(key: str) -> str:
+    """Show which capabilities answer a need, why, and why not."""
+    need = catalogue.need_by_key(key, actor())
+    policy_check(need)
+    asked = catalogue.suppliers_in(need.industry) if policy.can(actor(), "need.edit", need) else []
+    return _list_page("matches/of_need.html", need, need=need, experts=asked, **needs.frame(need, "matches"))
+
+
+@blueprint.get("/capabilities/<key>/matches")
+@login_required
+def of_capability(key: str) -> str:
+    """Show which needs a capability answers, why, and why not."""
+    capability = catalogue.capability_by_key(key, actor())
+    policy_check(capability)
+    return _list_page("matches/of_capability.html", capability, capability=capability,
+                      **capabilities.frame(capability, "matches"))
+
+
+@blueprint.get("/matches/<need_key>/<capability_key>")
+@login_required
+def show(need_key: str, capability_key: str) -> str:
+    """Explain one pair in full."""
+    need, capability = _pair(need_key, capability_key)
+    match = queries.match_of(need, capability, actor())
+    if match is None:
+        raise NotFound("这一对现在不在推荐范围内：双方相距太远，或其中一条已经不再公开。")
+    return render_template("matches/show.html", card=_card(match), need=need, capability=capability,
+                           reasons=DECLINE_REASONS, own=_own(need, capability))
+
+
+@blueprint.post("/matches/<need_key>/<capability_key>/decide")
+@login_required
+def decide(need_key: str, capability_key: str) -> Response | tuple[str, int]:
+    """Keep what the organisation thinks of a pair: adopt, ignore, refuse with a reason; or take it back."""
+    need, capability = _pair(need_key, capability_key)
+    own = _own(need, capability)
+    decision = request.values.get("decision", "")
+    back = url_for(".of_need" if isinstance(own, Need) else ".of_capability", key=own.key)
+    try:
+        if decision == "undo":
+            service.undo_decision(need, capability, actor())
+        elif decision in set(Decision):
+            service.decide(need, capability, actor(), decision, reason=request.form.get("reason", ""),
+                           sentence=request.form.get("sentence", ""))
+        else:
+            raise NotFound
+    except Invalid as refusal:
+        db.session.rollback()
+        say(refusal.errors["reason"], "refused")
+        return redirect(url_for(".show", need_key=need_key, capability_key=capability_key))
+    words = {"adopt": "已采纳，可以接着发起对接。", "ignore": "已忽略，不再放在新的匹配里。", "refuse": "已记为不合适，排序会参考这个原因。",
+             "undo": "已恢复。"}
+    undo = None if decision == "undo" else Undo(url_for(".decide", need_key=need_key, capability_key=capability_key,
+                                                       decision="undo"))
+    say(words[decision], undo=undo)
+    db.session.commit()
+    return redirect(back)
+
+
+@blueprint.post("/needs/<key>/similar")
+@asks("need.write")
+def similar(key: str) -> str:
+    """Answer the typed form with the needs that are like it; nothing is kept."""
+    meaning = understand(read_form(request.form, NEED_FIELDS, "indicators"), NEED_FIELDS, "indicators", parse_indicators)
+    enough = len(f"{meaning.values.get('title') or ''}{meaning.values.get('problem') or ''}") >= 6
+    hits = queries.similar_needs(meaning.values, meaning.rows, actor(), but=key) if enough else []
+    return render_template("matches/similar.html", hits=hits, enough=enough)
+
+
+@blueprint.get("/needs/<key>/twins")
+@asks("need.share")
+def twins(key: str) -> str:
+    """List needs of other organisations like this one, to join them into a shared need."""
+    need = catalogue.need_by_key(key, actor())
+    values = {field.name: getattr(need, field.name) for field in NEED_FIELDS}
+    hits = queries.similar_needs(values, need.rows, actor(), but=key)
+    open_ones = [hit for hit in hits if hit.record.state in ("published", "matching", "diagnosing")]
+    return render_template("matches/twins.html", need=need, hits=open_ones)
+
+
+def policy_check(record: Need | Capability) -> None:
+    """Hide the matches of a record from everybody but its owner and the Office."""
+    if not policy.can(actor(), "match.read", record):
+        raise NotFound
+
+
+def _list_page(template: str, record: Need | Capability, **context: object) -> str:
+    found = queries.matches_of(record, actor())
+    pages = max(1, -(-len(found.shown) // PER_PAGE))
+    asked = request.args.get("page", "1")
+    number = min(max(int(asked) if asked.isdigit() and len(asked) < 6 else 1, 1), pages)
+    cards = [_card(match) for match in found.shown[(number - 1) * PER_PAGE:number * PER_PAGE]]
+    return render_template(
+        template, cards=cards, found=found, page=number, pages=pages, link=paging.link_to_page,
+        reasons=DECLINE_REASONS, strong=any(match.band == "strong" for match in found.shown), **context)
+
+
+def _card(match: Match) -> Card:
+    interest = engagements.open_interest(match.need, match.capability)
+    readable = interest is not None and policy.can(actor(), "interest.read", interest)
+    return Card(match, queries.explain(match, actor()), interest.key if interest is not None and readable else "")
+
+
+def _pair(need_key: str, capability_key: str) -> tuple[Need, Capability]:
+    need = catalogue.need_by_key(need_key, actor())
+    capability = catalogue.capability_by_key(capability_key, actor())
+    policy_check(_own(need, capability))
+    return need, capability
+
+
+def _own(need: Need, capability: Capability) -> Need | Capability:
+    return capability if capability.organisation_id == actor().organisation_id else need

@@ -199,6 +199,21 @@ def share(key: str) -> Response:
     return redirect(url_for(".show", key=key))
 
 
+@blueprint.post("/<key>/call")
+@login_required
+def call_societies(key: str) -> Response:
+    """Ask the chosen societies to look at a need."""
+    need = queries.need_by_key(key, actor())
+    units = [accounts.organisation_by_key(unit) for unit in request.form.getlist("society")]
+    try:
+        need_service.call_societies(need, units, actor())
+    except Invalid as refusal:
+        raise Conflict(refusal.errors["society"]) from refusal
+    say(f"已请{'、'.join(unit.name for unit in units)}看这条需求，答复会到收件箱。")
+    db.session.commit()
+    return redirect(url_for(".history", key=key))
+
+
 @blueprint.post("/<key>/merge")
 @asks("need.merge")
 def merge(key: str) -> Response:

@@ -1,0 +1,246 @@
+"""Matches of a need or a capability, free-text search, and likeness between needs: always for one viewer.
+
+The index proposes; the database decides what this viewer may know of at this moment; hard filters come before any
+score; the explanation is read from the two records as this viewer may read them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
+
+from kcz_match.catalogue import queries as catalogue
+from kcz_match.catalogue.indicators import compare
+from kcz_match.catalogue.models import Capability, Need
+from kcz_match.catalogue.states import CapabilityState
+from kcz_match.catalogue.visibility import Record, readable_rows, tiers_open_to
+from kcz_match.core import policy
+from kcz_match.core.calendar import local_day
+from kcz_match.core.db import db, utc_now
+from kcz_match.core.policy import Actor
+from kcz_match.matching import documents, explanation, filters, reading, retrieval, vectors
+from kcz_match.matching.documents import Document
+from kcz_match.matching.engine import engine
+from kcz_match.matching.explanation import Explanation, Facts, Side
+from kcz_match.matching.filters import FilterResult
+from kcz_match.matching.lexical import LexicalIndex
+from kcz_match.matching.models import MatchDecision
+from kcz_match.matching.reasons import Decision
+from kcz_match.matching.retrieval import Query
+from kcz_match.matching.terms import capability_terms, need_terms
+
+CANDIDATES = 60
+SIMILAR_FLOOR = "possible"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One pair as proposed: the records, the band, the hard filters, and what the viewer decided about it."""
+
+    need: Need
+    capability: Capability
+    scored: 'retrieval.Scored'
+    band: str
+    filters: tuple[FilterResult, ...]
+    decision: MatchDecision | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether every hard filter passes."""
+        return all(line.passed for line in self.filters)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The list for one record: what passes the filters and reaches a band, what a filter excluded, what was refused."""
+
+    shown: list[Match]
+    excluded: list[Match]
+    refused: list[Match]
+    encoder: str
+    generation: int
+
+    def filter_counts(self) -> list[tuple[str, int, int]]:
+        """Return (filter, passing, excluded) over all candidates, in the order of the filter table."""
+        counts: dict[str, list[int]] = {}
+        for match in (*self.shown, *self.excluded, *self.refused):
+            for line in match.filters:
+                counts.setdefault(line.name, [0, 0])[not line.passed] += 1
+        return [(name, passed, failed) for name, (passed, failed) in counts.items()]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One record that answers a free-text search."""
+
+    record: Record
+    band: str
+    scored: 'retrieval.Scored'
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hits of one kind, best first, and how many of them have each code of each facet."""
+
+    hits: list[Hit]
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def matches_of(record: Record, actor: Actor) -> Matches:
+    """Return the matches of a need (capabilities) or of a capability (needs) for ``actor``."""
+    other = "capability" if isinstance(record, Need) else "need"
+    scored = _retrieve(_own_document(record, actor), other, actor)
+    decided = _decisions(record, actor)
+    found = [_match(record, partner, one, decided) for one, partner in _load(other, scored, _open(other), record)]
+    refused = [match for match in found if match.decision and match.decision.decision == Decision.REFUSE]
+    rest = [match for match in found if match not in refused]
+    index = engine().index
+    return Matches(
+        shown=[match for match in rest if match.passes and match.band != "none"],
+        excluded=[match for match in rest if not match.passes and match.band != "none"], refused=refused,
+        encoder=engine().encoder.name, generation=index.generation.number)
+
+
+def match_of(need: Need, capability: Capability, actor: Actor) -> Match | None:
+    """Return one pair as it is proposed in the list of whichever record the actor owns; None when it is not in it."""
+    own = need if need.organisation_id == actor.organisation_id else capability
+    listed = matches_of(own, actor)
+    return next((match for match in (*listed.shown, *listed.excluded, *listed.refused)
+                 if match.need.id == need.id and match.capability.id == capability.id), None)
+
+
+def explain(match: Match, actor: Actor) -> Explanation:
+    """Return why the two records belong together and why not, quoting only what ``actor`` may read of each."""
+    need, capability = match.need, match.capability
+    need_tiers, capability_tiers = tiers_open_to(actor, need), tiers_open_to(actor, capability)
+    verdicts = compare(readable_rows(need, need_tiers), readable_rows(capability, capability_tiers))
+    limits = capability.limits if capability.tier_of("limits") in capability_tiers else ""
+    confirmed = (local_day(utc_now()) - local_day(capability.confirmed_at)).days if capability.confirmed_at else None
+    facts = Facts(limits=limits, trl=int(capability.trl) if capability.trl else None,
+                  min_trl=int(need.min_trl) if need.min_trl else None, confirmed_days=confirmed,
+                  stale=capability.state == CapabilityState.STALE)
+    return explanation.explain(_side(need, actor), _side(capability, actor), match.scored.terms, match.filters, verdicts,
+                               facts)
+
+
+def similar_needs(values: Mapping[str, object], rows: Sequence[object], actor: Actor, *, but: str = "",
+                  limit: int = 5) -> list[Hit]:
+    """Return needs the actor may know of that are like a typed one; ``but`` is the key of the typed one itself."""
+    document = documents.build("need", values, rows)  # type: ignore[arg-type]
+    scored = _retrieve(document, "need", actor)
+    hits = [Hit(need, retrieval.band(one), one) for one, need in
+            _load("need", scored, catalogue.needs_visible_to(actor), None) if need.key != but]
+    return [hit for hit in hits if hit.band in ("strong", "possible")][:limit]
+
+
+def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = lambda record: True) -> Found:
+    """Return the records of ``kind`` that answer ``text``, as far as ``actor`` may know of them, with facet counts.
+
+    ``keep`` applies chosen facets; the counts are those of all hits, so that a choice can be changed.
+    """
+    document = documents.free_text(text)
+    if not document.texts:
+        return Found([])
+    scored = _retrieve(document, kind, actor)
+    visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
+    hits = [Hit(record, retrieval.band(one), one) for one, record in _load(kind, scored, visible, None)]
+    hits = [hit for hit in hits if hit.band != "none"]
+    return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A match to look at on the home page."""
+
+    match: Match
+    own: Record
+    quote: str
+
+
+def fresh_for(actor: Actor, own_limit: int = 4, limit: int = 5) -> list[Fresh]:
+    """Return the best undecided match of each of the organisation's latest open records, the best bands first."""
+    if not (policy.is_demand_side(actor, None) or policy.is_supply_side(actor, None)):
+        return []
+    model, query = ((Need, catalogue.open_needs()) if policy.is_demand_side(actor, None)
+                    else (Capability, catalogue.listed_capabilities()))
+    own = db.session.scalars(query.where(model.organisation_id == actor.organisation_id)
+                             .order_by(model.published_at.desc()).limit(own_limit)).all()
+    best = [(record, match) for record in own
+            if (match := next((one for one in matches_of(record, actor).shown
+                               if one.decision is None and one.band != "weak"), None))]
+    best.sort(key=lambda pair: pair[1].band != "strong")
+    return [Fresh(match, record, _quote(match, record, actor)) for record, match in best[:limit]]
+
+
+def _quote(match: Match, own: Record, actor: Actor) -> str:
+    pairs = explain(match, actor).pairs
+    if not pairs:
+        return ""
+    return pairs[0].capability_quote if isinstance(own, Need) else pairs[0].need_quote
+
+
+def _own_document(record: Record, actor: Actor) -> Document:
+    tiers = tiers_open_to(actor, record)
+    return reading.document(record, documents.READ_BY[documents.tier_for(tiers)])
+
+
+def _retrieve(document: Document, kind: str, actor: Actor) -> 'list[retrieval.Scored]':
+    """Ask the index of ``kind`` in the tier this viewer may search."""
+    if not document.texts:
+        return []
+    tier = documents.MEMBERS if policy.is_member(actor, None) else documents.PUBLIC
+    query = Query(document.texts, vectors.query_vectors(engine().encoder, document))
+    return retrieval.retrieve(query, engine().index.channel(kind, tier), LexicalIndex(db.session.connection(), kind, tier),
+                    CANDIDATES)
+
+
+def _open(kind: str) -> Select:  # type: ignore[type-arg]
+    return catalogue.open_needs() if kind == "need" else catalogue.listed_capabilities()
+
+
+def _load(kind: str, scored: 'Sequence[retrieval.Scored]', allowed: Select, but: Record | None) -> list[tuple['retrieval.Scored', Record]]:  # type: ignore[type-arg]
+    """Return the scored records that the query ``allowed`` yields now, in the order of their scores."""
+    model = Need if kind == "need" else Capability
+    rows = selectinload(Need.indicators) if kind == "need" else selectinload(Capability.claims)
+    found = {record.id: record for record in db.session.scalars(
+        allowed.where(model.id.in_([one.record_id for one in scored])).options(rows, selectinload(model.organisation)))}
+    return [(one, found[one.record_id]) for one in scored if one.record_id in found]
+
+
+def _match(record: Record, partner: Record, scored: 'retrieval.Scored', decided: Mapping[int, MatchDecision]) -> Match:
+    need, capability = (record, partner) if isinstance(record, Need) else (partner, record)
+    assert isinstance(need, Need) and isinstance(capability, Capability)  # noqa: S101, PT018 - one of each kind
+    lines = tuple(filters.check(need_terms(need), capability_terms(capability)))
+    return Match(need, capability, scored, retrieval.band(scored), lines, decided.get(partner.id))
+
+
+def _decisions(record: Record, actor: Actor) -> dict[int, MatchDecision]:
+    mine, other = ((MatchDecision.need_id, "capability_id") if isinstance(record, Need)
+                   else (MatchDecision.capability_id, "need_id"))
+    rows = db.session.scalars(select(MatchDecision).where(
+        mine == record.id, MatchDecision.organisation_id == actor.organisation_id))
+    return {getattr(row, other): row for row in rows}
+
+
+def _side(record: Record, actor: Actor) -> Side:
+    """Return a record's readable texts with the sentence vectors that are stored; nothing is encoded for a page."""
+    document = reading.document(record, tiers_open_to(actor, record))
+    return Side(document.texts, vectors.stored_sentence_vectors(engine().encoder, document))
+
+
+def _facets(records: Sequence[Record]) -> dict[str, Counter[str]]:
+    facets: dict[str, Counter[str]] = {"industry": Counter(), "district": Counter(), "type": Counter()}
+    for record in records:
+        if isinstance(record, Need):
+            facets["industry"][record.industry] += 1
+            facets["district"][record.district_code] += 1
+            facets["type"][record.kind] += 1
+        else:
+            facets["industry"].update(record.industries)
+            facets["district"].update(record.regions)
+            facets["type"][record.type] += 1
+    return facets
