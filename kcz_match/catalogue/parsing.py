@@ -34,6 +34,8 @@ MUST_WORDS = {"必须": True, "必达": True, "期望": False, "可选": False}
 def clean(text: object) -> str:
     """Return typed text fit to keep: NFC, no control characters but line ends, no direction overrides, stripped."""
     raw = unicodedata.normalize("NFC", "" if text is None else str(text)).replace("\r\n", "\n").replace("\r", "\n")
+    if raw.replace("\n", "").replace("\t", "").isprintable():
+        return raw.strip()
     kept = (c for c in raw if c == "\n" or c == "\t" or unicodedata.category(c) not in {"Cc", "Cs", "Co", "Cn"})
     return "".join(c for c in kept if not 0x202A <= ord(c) <= 0x202E and not 0x2066 <= ord(c) <= 0x2069).strip()
 
