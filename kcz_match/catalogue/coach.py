@@ -173,9 +173,9 @@ def _tried(draft: _Draft) -> Iterable[Warning]:
 
 def _target(draft: _Draft) -> Iterable[Warning]:
     target = draft.text("target")
-    if target and words.ADJECTIVES.search(target) and not _has_number(target):
-        loose = words.ADJECTIVES.search(target)
-        shown = loose.group() if loose else ""
+    loose = words.ADJECTIVES.search(target)
+    if loose and not _has_number(target) and not any(_is_checkable(row) for row in draft.indicators):
+        shown = loose.group()
         yield Warning(
             "target_adjectives", "target", f"目标里只有“{shown}”这类形容词，验收时说不清。换成能测的数。",
             draft.example.indicator,
@@ -210,6 +210,8 @@ def _rows(draft: _Draft) -> Iterable[Warning]:
                 "indicator_unnamed", "indicators", f"第 {row} 行指标没有名称。写明测的是什么。",
                 draft.example.indicator,
             )
+        elif words.GRADE.match(indicator.target.strip()):
+            pass
         elif reason:
             yield Warning(
                 "indicator_unreadable", "indicators", f"{name}：{reason}。目标写成一个数或一段范围。",

@@ -21,15 +21,19 @@ STOP = re.compile(
     "对接|引进|能够|通过|以及|方面|一些|比较|非常|不够|不足|不好|很多|太高|太低|[\\s的了是和与及在对有、，。；：！？,.;:!?（）()“”]"
 )
 THINGS = "技术|系统|装备|设备|材料|工艺|平台|产品|人才|资金|标准|软件"
-TWO_TITLES = re.compile(rf"(?:{THINGS})\s*(?:以及|与|和|及|、|；|;|/|\+)[^，,。]{{2,}}(?:{THINGS})$|[；;]")
+TWO_TITLES = re.compile(rf"(?:{THINGS})\s*(?:以及|与|和|及|、|；|;|/|\+)[^，,。]{{2,}}(?:{THINGS})$|[；;]|"
+                        r"[，,]\s*(?:以及|及|并且?|同时)")
 TWO_WISHES = re.compile(
     "(?:另外|此外|同时|并且)(?:我们)?(?:还|也)(?:希望|需要|想|要)|另需|还想(?:请|要|找)|第二(?:个|项)(?:需求|课题)|需求[二2]|顺便")
 OTHER_KINDS = {
     "finance": re.compile("融资|贷款|引入(?:资金|投资)|股权投资|天使轮"),
     "talent": re.compile("招聘|人才引进|引进[^，。；]{0,8}(?:博士|工程师|人才)|招(?:博士|工程师)"),
-    "training": re.compile("(?:员工|技能|职工|上岗)培训|培训(?:班|员工|工人)"),
+    "training": re.compile("(?:员工|职工|上岗)培训|(?:需要|希望|想)[^，。；]{0,8}培训"),
     "standard": re.compile("(?:制定|起草|牵头)[^，。；]{0,10}标准"),
 }
 PLAIN_NUMBER = re.compile("ph|比(?!例|率)|系数|指数|map|auc|f1|iou|因子|得分|评分|介电常数|损耗|"
-                           "相关|r2|信噪|折射率|吸光度|色差|δe|q值", re.I)
+                           "相关|r2|信噪|折射率|"
+                          "吸光度|色差|δe|相似度|值$", re.I)
 LOOSE = frozenset({"wish_words", "title_general", "title_long", "target_adjectives", "two_needs"})
+GRADE = re.compile(r"(?:[≥≤]\s*)?(?:"
+                   r"V-[0-2]|5V[AB]|IP\s?\d{2}\w?|SIL\s?\d|ASIL[- ]?[A-D]|[A-F]\d?\s?级|[一二三四五六]级)$")

@@ -1,4 +1,4 @@
-"""Whether two indicator names mean the same measure: synonyms, character pairs, words that tell them apart.  Pure.
+"""Whether two indicator names mean the same measure: synonyms, added words, words that tell them apart.  Pure.
 
 A wrong pairing is worse than none, so a contrast (充电时间 / 放电时间, 漏检率 / 误检率) or a qualifier that only one
 name has (重复定位精度 / 定位精度) refuses the pair however alike the letters are.
@@ -11,7 +11,7 @@ from functools import cache
 
 from kcz_match.catalogue.units import tidy
 
-LIKE_ENOUGH = 0.55
+LIKE_ENOUGH = 0.65
 
 SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("漏检率", "漏检", "漏检比例", "漏报率", "漏判率"),
@@ -49,10 +49,14 @@ _GENERIC = frozenset({
     "强度", "温度", "时间", "精度", "效率", "浓度", "含量", "厚度", "速度", "压力", "成本", "误差", "次数", "能耗",
     "比例",
     "误差率", "重量", "质量", "面积", "体积", "流量", "功率", "电压", "电流", "周期", "数量", "范围", "硬度",
-    "长度", "宽度", "高度", "直径",
+    "长度", "宽度", "高度", "直径", "循环次数", "检出率", "检测时间", "处理时间",
 })
+_NEUTRAL_ENDS = frozenset({"含量", "值", "率", "数", "时长", "时间", "浓度", "总量", "比例", "大小", "次数"})
+_EACH = re.compile(r"单(?!价|位|件|体|方)[一-龥]|每[一-龥]")
 _QUALIFIERS = (
-    "重复", "峰值", "初始", "初期", "高温", "低温", "常温", "静态", "动态", "最大", "最小", "最高", "最低", "上限",
+    "重复", "保持", "峰值", "初始", "初期", "高温", "低温", "常温", "静态", "动态", "最大", "最小", "最高", "最低",
+    "最长",
+    "最短", "上限",
     "下限",
     "瞬时", "体积", "面积", "单位", "相对", "绝对", "老化后", "夜间", "单次", "累计", "一次",
 )
@@ -73,17 +77,22 @@ def _plain(name: str) -> str:
 
 
 @cache
+def _bare(name: str) -> str:
+    """Return the name without weak modifiers."""
+    return _WEAK.sub("", _plain(name)) or _plain(name)
+
+
+@cache
 def _root(name: str) -> str:
     """Return the canonical name of a measure, weak modifiers aside."""
-    plain = _plain(name)
-    if plain in _CANONICAL:
-        return _CANONICAL[plain]
-    bare = _WEAK.sub("", plain) or plain
-    return _CANONICAL.get(bare, bare)
+    plain, bare = _plain(name), _bare(name)
+    return _CANONICAL.get(plain) or _CANONICAL.get(bare, bare)
 
 
 def _told_apart(one: str, other: str) -> bool:
     if any((word in one) != (word in other) for word in _QUALIFIERS):
+        return True
+    if set(_EACH.findall(one)) != set(_EACH.findall(other)):
         return True
     return any(
         (left in one and right in other and left not in other and right not in one)
@@ -92,33 +101,40 @@ def _told_apart(one: str, other: str) -> bool:
     )
 
 
-def _overlap(one: list[str], other: list[str]) -> float:
-    rest, shared = list(other), 0
-    for gram in one:
-        if gram in rest:
-            rest.remove(gram)
-            shared += 1
-    return 2 * shared / (len(one) + len(other)) if one and other else 0.0
+@cache
+def _numbers(name: str) -> tuple[str, ...]:
+    return tuple(sorted(re.findall(r"\d+(?:\.\d+)?", tidy(name))))
+
+
+def _is_inserted(shorter: str, longer: str) -> bool:
+    """Whether ``longer`` is ``shorter`` with words put in before or between, so that the head noun stays the same."""
+    same_head = longer.endswith(shorter[-2:]) or (longer.startswith(shorter) and longer[len(shorter):] in _NEUTRAL_ENDS)
+    letters = iter(longer)
+    return len(shorter) >= 2 and same_head and all(letter in letters for letter in shorter)
 
 
 def name_likeness(one: str, other: str) -> float:
-    """Return 0 to 1: 1 for the same measure by name or synonym, 0 for names that are told apart by a word.
+    """Return 0 to 1: 1 for one measure by name or synonym, less when one name only adds words, 0 when told apart.
 
-    From ``LIKE_ENOUGH`` on, two names may be taken for one measure.
+    Names with different numbers (30 天好果率, 60 天好果率) are different measures.  From ``LIKE_ENOUGH`` on, two names
+    may be taken for one measure.
     """
-    left, right = _root(one), _root(other)
-    if not left or not right:
+    if not _root(one) or not _root(other) or _numbers(one) != _numbers(other):
         return 0.0
-    if left == right:
+    if _root(one) == _root(other):
         return 1.0
-    if _told_apart(left, right):
+    if _told_apart(_plain(one), _plain(other)):
         return 0.0
-    if left in _GENERIC or right in _GENERIC:
-        return 0.5
-    shorter, longer = sorted((left, right), key=len)
-    if len(shorter) >= 2 and longer.endswith(shorter):
-        return 0.8
-    if len(shorter) >= 3 and shorter in longer:
-        return 0.7
-    pairs = [[name[place:place + 2] for place in range(len(name) - 1)] for name in (left, right)]
-    return min(0.95, (_overlap(pairs[0], pairs[1]) + _overlap(list(left), list(right))) / 2)
+    best = 0.0
+    for left, right in ((_root(one), _root(other)), (_bare(one), _bare(other))):
+        shorter, longer = sorted((left, right), key=len)
+        if shorter not in _GENERIC and _is_inserted(shorter, longer):
+            best = max(best, 0.6 + 0.35 * len(shorter) / len(longer))
+    return best
+
+
+def resembles(one: str, other: str) -> bool:
+    """Whether two names share half of their letter pairs: worth mentioning as a near miss, not worth comparing."""
+    left, right = _bare(one), _bare(other)
+    pairs = [{name[place:place + 2] for place in range(len(name) - 1)} for name in (left, right)]
+    return 4 * len(pairs[0] & pairs[1]) >= len(pairs[0]) + len(pairs[1]) > 0

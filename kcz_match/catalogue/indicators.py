@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kcz_match.catalogue.fields import Claim, Direction, Indicator
-from kcz_match.catalogue.indicator_names import LIKE_ENOUGH, name_likeness
-from kcz_match.catalogue.quantities import Comparator, Quantity, convert, parse
+from kcz_match.catalogue.indicator_names import LIKE_ENOUGH, name_likeness, resembles
+from kcz_match.catalogue.quantities import SIGNS, Comparator, Quantity, convert, parse
 from kcz_match.catalogue.units import same_dimension
 
 
@@ -209,7 +209,17 @@ def _same_unit(wish: Quantity, claim: Quantity) -> list[Quantity] | str:
     return [turned] if certain else [turned, replace(claim, unit=wish.unit)]
 
 
-def _against(wish: Quantity, claim: Claim, name: str) -> tuple[Verdict, str]:
+def _asked(indicator: Indicator, wish: Quantity) -> str:
+    """Return the requirement as the need typed it, with the sign of the direction column where it typed none."""
+    typed = f"{indicator.target} {indicator.unit}".strip()
+    target = parse(indicator.target, indicator.unit)
+    if target is not None and target.change and not wish.change:
+        return f"{typed}（由 {indicator.present} 算得 {wish.text()}）"
+    plain = target is not None and not target.change and target.comparator is Comparator.EQ
+    return f"{SIGNS[wish.comparator]}{typed}" if plain else typed
+
+
+def _against(wish: Quantity, claim: Claim, indicator: Indicator) -> tuple[Verdict, str]:
     """Judge one claim row against a readable wish; returns the verdict and the whole Chinese reason."""
     said = parse(claim.value, claim.unit)
     shown = " ".join(part for part in (claim.value, claim.unit) if part)
@@ -225,11 +235,11 @@ def _against(wish: Quantity, claim: Claim, name: str) -> tuple[Verdict, str]:
     readings = _same_unit(wish, said)
     if isinstance(readings, str):
         return Verdict.NOT_STATED, f"能力方写的“{shown}”：{readings}"
-    found = [_judge(wish, reading, name) for reading in readings]
+    found = [_judge(wish, reading, indicator.name) for reading in readings]
     if len({verdict for verdict, _ in found}) > 1:
         return Verdict.NOT_STATED, f"能力方写的“{shown}”没有百分号，说的是比值还是百分数不清楚"
     verdict, remark = found[0]
-    ask = wish.text()
+    ask = _asked(indicator, wish)
     if verdict is Verdict.MET:
         return verdict, f"能力方写明 {shown}，要求 {ask}"
     tail = f"（{remark}）" if remark else ""
@@ -243,13 +253,17 @@ def _one(indicator: Indicator, claims: Sequence[Claim]) -> IndicatorResult:
     likeness = [(name_likeness(indicator.name, claim.name), claim) for claim in claims]
     named = [(value, claim) for value, claim in likeness if value >= LIKE_ENOUGH]
     if not named:
-        return IndicatorResult(indicator, Verdict.NOT_STATED, None, "能力方没有写这项指标")
+        near = next((claim.name for claim in claims if resembles(indicator.name, claim.name)), "")
+        reason = f"能力方没有写这项指标（只写了相近的“{near}”，条件或对象不同）" if near else "能力方没有写这项指标"
+        return IndicatorResult(indicator, Verdict.NOT_STATED, None, reason)
     named.sort(key=lambda pair: -pair[0])
     if wish.quantity is None:
-        return IndicatorResult(indicator, Verdict.NOT_STATED, named[0][1], wish.sentence)
+        same = "".join(indicator.target.split()) == "".join(named[0][1].value.split())
+        reason = f"双方都写“{indicator.target}”，不是数值，请人工核对" if same else wish.sentence
+        return IndicatorResult(indicator, Verdict.NOT_STATED, named[0][1], reason)
     best, judged = named[0][0], []
     for value, claim in named:
-        verdict, reason = _against(wish.quantity, claim, indicator.name)
+        verdict, reason = _against(wish.quantity, claim, indicator)
         judged.append((value, claim, verdict, reason))
     stated = [row for row in judged if row[2] is not Verdict.NOT_STATED]
     top = [row for row in stated if row[0] >= max(row[0] for row in stated) - _SLACK] if stated else []

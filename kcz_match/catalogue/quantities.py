@@ -67,11 +67,24 @@ class Quantity:
     def text(self) -> str:
         """Return the quantity as one readable phrase, e.g. ``≤0.1 %``, ``3–5 MPa``, ``提高 5 %``."""
         number = self.low if self.high is None else self.high
-        body = f"{SIGNS.get(self.comparator, '')}{number:g}"
+        body = f"{SIGNS.get(self.comparator, '')}{_written(number)}"
         if self.comparator is Comparator.RANGE:
-            body = f"{self.low:g}–{self.high:g}"
+            body = f"{_written(self.low)}–{_written(self.high)}"
         words = {"up": "提高 ", "down": "降低 "}.get(self.change, "")
         return f"{words}{'约 ' if self.approximate else ''}{body} {self.unit}".strip()
+
+
+def _written(number: float | None) -> str:
+    """Write a number as people do: 1,000,000 and 2×10⁻⁶, never 1e+06."""
+    if number is None:
+        return ""
+    if number and not 1e-4 <= abs(number) < 1e9:
+        head, _, power = f"{number:.3e}".partition("e")
+        return f"{float(head):g}×10{str(int(power)).translate(_RAISED)}".removeprefix("1×")
+    return f"{number:,.10g}" if abs(number) >= 10000 else f"{number:.6g}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)

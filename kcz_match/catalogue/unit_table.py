@@ -7,11 +7,11 @@ that is a guess (dB to a plain number, turns to radians).
 from __future__ import annotations
 
 OWN_DIMENSIONS = (
-    "times", "piece", "person", "kind", "frame_count", "pixel_count", "word_count", "grade", "score", "workday",
+    "times", "piece", "person", "kind", "frame_count", "pixel_count", "word_count", "grade_step", "score", "workday",
     "batch", "turn_count", "decibel_own", "decibel_a", "decibel_milliwatt", "rockwell", "vickers", "brinell",
     "shore_a", "shore_d", "percentage_point", "volume_percent", "mole_percent", "yuan", "us_dollar", "colony",
     "cell_count", "copy_count",
-    "enzyme_unit", "international_unit", "turbidity_unit", "mesh_count", "relative_humidity", "tera_operations",
+    "enzyme_unit_own", "international_unit", "turbidity_unit", "mesh_count", "relative_humidity", "tera_operations",
     "household", "coal_equivalent", "dalton_own", "platinum_cobalt",
 )
 
@@ -174,7 +174,7 @@ mol% | mole_percent | at% at.%
 fps | frame_count/second | FPS 帧/秒 帧每秒
 px | pixel_count | 像素 个像素 pixel pixels
 字 | word_count | 字符 汉字
-级 | grade | 等级
+级 | grade_step | 等级
 分 | score | 分值
 HRC | rockwell | 洛氏硬度
 HV | vickers | 维氏硬度
@@ -186,7 +186,7 @@ HD | shore_d | 邵氏D
 CFU | colony | cfu
 cells | cell_count | 细胞 个细胞 cell
 copies | copy_count | 拷贝 copy
-U | enzyme_unit | 酶活单位
+U | enzyme_unit_own | 酶活单位
 IU | international_unit | 国际单位
 NTU | turbidity_unit | 浊度
 目 | mesh_count | mesh
