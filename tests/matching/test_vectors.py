@@ -73,7 +73,7 @@ def test_an_edit_encodes_only_what_changed_and_renumbers_only_that(app, letters)
 
     _put(letters, problem="气孔漏判")
 
-    assert [text for _, text in letters.seen if "压铸件检测" == text] == []
+    assert [text for _, text in letters.seen if text == "压铸件检测"] == []
     assert {place.field: row.change for place, row in _rows(tier="public").items()} == {
         "whole": 2, "title": 1, "problem": 2}
 
