@@ -22,7 +22,7 @@ ms | millisecond | 毫秒
 ns | nanosecond | 纳秒
 min | minute | 分钟 分鐘 mins Min
 h | hour | 小时 个小时 hr hrs Hr 钟头 个钟头
-d | day | 天 日 days day
+d | day | 天 日 days day 自然日 个自然日 日历天
 周 | week | 星期 个星期 个周 礼拜
 月 | month | 个月 个月份
 年 | year | 周年 yr
@@ -174,7 +174,7 @@ mol% | mole_percent | at% at.%
 fps | frame_count/second | FPS 帧/秒 帧每秒
 px | pixel_count | 像素 个像素 pixel pixels
 字 | word_count | 字符 汉字
-级 | grade_step | 等级
+级 | grade_step | 等级 个等级
 分 | score | 分值
 HRC | rockwell | 洛氏硬度
 HV | vickers | 维氏硬度

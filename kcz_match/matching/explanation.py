@@ -134,17 +134,19 @@ def _grams(text: str) -> set[str]:
     return {letters[place:place + 2] for place in range(len(letters) - 1)} or set(letters)
 
 
-def _word_matrix(left: Sequence[str], right: Sequence[str], terms: Mapping[str, float]) -> NDArray[np.float64]:
-    """Return (len(left), len(right)) likeness by shared terms weighed by rarity, then by shared character pairs."""
-    grams = [_grams(sentence) for sentence in right]
-    matrix = np.zeros((len(left), len(right)))
-    for row, sentence in enumerate(left):
-        mine = _grams(sentence)
-        for column, other in enumerate(right):
-            shared = sum(terms[term] for term in _shared_in(sentence, other, terms))
-            both = len(mine & grams[column]) / max(1, min(len(mine), len(grams[column])))
-            matrix[row, column] = shared + both
-    return matrix
+def _term_matrix(left: Sequence[str], right: Sequence[str], terms: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return (len(left), len(right)): the summed rarity of the terms that both sentences of a pair contain."""
+    lower = [term.lower() for term in terms]
+    marks = [np.array([[term in sentence.lower() for term in lower] for sentence in side], dtype=float).reshape(
+        len(side), len(lower)) for side in (left, right)]
+    weighed: NDArray[np.float64] = (marks[0] * np.array(list(terms.values()), dtype=float)) @ marks[1].T
+    return weighed
+
+
+def _letter_matrix(left: Sequence[str], right: Sequence[str]) -> NDArray[np.float64]:
+    """Return (len(left), len(right)): the share of letter pairs two sentences have in common, 0 to 1."""
+    rows, columns = [_grams(sentence) for sentence in left], [_grams(sentence) for sentence in right]
+    return np.array([[len(one & two) / max(1, min(len(one), len(two))) for two in columns] for one in rows])
 
 
 def _shared_in(one: str, other: str, terms: Mapping[str, float]) -> tuple[str, ...]:
@@ -163,9 +165,9 @@ def _best(cell: Cell, need: Side, offer: Side, terms: Mapping[str, float], bands
         return None
     rows = _fitting(need.vectors.get(cell.need), left)
     columns = _fitting(offer.vectors.get(cell.capability), right)
-    words = _word_matrix(left, right, terms)
+    words = _term_matrix(left, right, terms)
     if rows is None or columns is None or rows.shape[1] != columns.shape[1]:
-        matrix, cosines = words, None
+        matrix, cosines = words + _letter_matrix(left, right), None
     else:
         cosines = rows @ columns.T
         matrix = cosines + _TERM_WEIGHT * words / max(1.0, float(words.max()))
