@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kcz_match.accounts.districts import DISTRICT
@@ -161,7 +161,7 @@ class UserSession(Base):
 
 
 class Invitation(Base):
-    """A one-time link that lets a person choose a password and join an organisation."""
+    """A one-time link that lets a person choose a password and join an organisation, or only choose a new one."""
 
     __tablename__ = "invitation"
 
@@ -175,6 +175,7 @@ class Invitation(Base):
     created_at: Mapped[dt.datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[dt.datetime]
     used_at: Mapped[dt.datetime | None]
+    resets_password: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     organisation: Mapped[Organisation] = relationship()
 

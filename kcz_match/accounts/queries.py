@@ -129,10 +129,11 @@ def counts_by_kind() -> dict[OrganisationKind, int]:
 
 
 def open_invitations(organisation: Organisation) -> Sequence[Invitation]:
-    """Return the invitations of an organisation that can still be used, oldest first."""
+    """Return the invitations to an organisation that can still be used, oldest first."""
     return db.session.scalars(
         select(Invitation).where(Invitation.organisation_id == organisation.id, Invitation.used_at.is_(None),
-                                 Invitation.expires_at > utc_now()).order_by(Invitation.id)).all()
+                                 Invitation.expires_at > utc_now(), Invitation.resets_password.is_(False))
+        .order_by(Invitation.id)).all()
 
 
 def organisations_of(user: User) -> list[Organisation]:

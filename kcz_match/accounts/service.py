@@ -139,7 +139,7 @@ def open_invitation(secret: str) -> Invitation:
     """Return the invitation behind a link; ``NotFound`` when it is unknown, used, expired or of a stopped unit."""
     invitation = db.session.scalar(select(Invitation).where(Invitation.token_hash == _digest(secret)))
     if (invitation is None or invitation.used_at is not None or invitation.expires_at <= utc_now()
-            or invitation.organisation.state in STOPPED):
+            or (invitation.organisation.state in STOPPED and not invitation.resets_password)):
         raise NotFound("这个邀请链接已经用过、过期或不完整。请联系邀请您的人重新发一个。")
     return invitation
 
@@ -149,27 +149,42 @@ def accept_invitation(secret: str, *, password: str = "", address: str = "") -> 
 
     A new person must choose a password (``Invalid`` says what is wrong with it); a person with an account keeps
     theirs and proves it, so ``password`` is then checked, not set, and wrong ones from ``address`` are counted as at
-    sign-in (``Paused`` after too many).
+    sign-in (``Paused`` after too many).  A link that resets the password sets it, ends every session, and changes no
+    role.
     """
     invitation = open_invitation(secret)
     user = queries.user_by_email(invitation.email)
-    if user is None:
-        weak = why_weak(password, invitation.email, invitation.name, invitation.organisation.full_name)
-        if weak:
-            raise Invalid({"password": weak})
-        user = User(email=invitation.email, name=invitation.name, password_hash=hash_password(password))
-        db.session.add(user)
-        db.session.flush()
-    else:
+    if user is not None and not invitation.resets_password:
         try:
             sessions.prove_password(user.email, password, address=address)
         except sessions.WrongPassword:
             raise Invalid({"password": "密码不对。您已有账号，请输入这个账号的密码。"})
-    _join(user, invitation.organisation, invitation.role)
+    else:
+        user = _with_new_password(invitation, user, password)
     invitation.used_at = utc_now()
+    actor = queries.actor_for(user, invitation.organisation_id)
+    if invitation.resets_password:
+        sessions.end_all_sessions(user, "密码已重新设置")
+        audit.write(actor, "user.reset_password", user)
+        return user
+    _join(user, invitation.organisation, invitation.role)
     audit.write(queries.actor_for(user, invitation.organisation_id), "membership.join", invitation.organisation,
                 after=str(invitation.role))
     return user
+
+
+def make_password_link(user: User, actor: Actor) -> str:
+    """Return the secret of a one-time link by which a person who forgot their password chooses a new one.
+
+    It lives a day; an earlier one stops working.  For managers of the Office only, because a person may act for
+    several organisations.  Raises ``Conflict`` for a disabled account.
+    """
+    policy.require(actor, "user.reset_password", user)
+    if user.is_disabled:
+        raise Conflict("这个账号已停用。请先启用，再重设密码。")
+    membership = min(user.memberships, key=lambda item: item.id)
+    return _make_invitation(actor, membership.organisation, email=user.email, name=user.name, role=membership.role,
+                            resets=user)
 
 
 def change_role(membership: Membership, actor: Actor, *, role: str | None) -> None:
@@ -255,14 +270,31 @@ def _expire_invitations(organisation: Organisation, address: str) -> bool:
     return bool(found)
 
 
-def _make_invitation(actor: Actor, organisation: Organisation, *, email: str, name: str, role: Role) -> str:
+def _with_new_password(invitation: Invitation, user: User | None, password: str) -> User:
+    weak = why_weak(password, invitation.email, invitation.name, invitation.organisation.full_name)
+    if weak:
+        raise Invalid({"password": weak})
+    if user is None:
+        user = User(email=invitation.email, name=invitation.name)
+        db.session.add(user)
+    user.password_hash = hash_password(password)
+    db.session.flush()
+    return user
+
+
+def _make_invitation(actor: Actor, organisation: Organisation, *, email: str, name: str, role: Role,
+                     resets: User | None = None) -> str:
     address = email.strip().lower()
     _expire_invitations(organisation, address)
     secret = secrets.token_urlsafe(32)
     db.session.add(Invitation(
         token_hash=_digest(secret), organisation_id=organisation.id, email=address, name=name.strip(), role=role,
-        invited_by=actor.user_id, expires_at=utc_now() + dt.timedelta(days=sessions.limits().invitation_days)))
-    audit.write(actor, "organisation.invite", organisation, after=address, role=str(role))
+        invited_by=actor.user_id, resets_password=resets is not None,
+        expires_at=utc_now() + dt.timedelta(days=1 if resets else sessions.limits().invitation_days)))
+    if resets:
+        audit.write(actor, "user.make_password_link", resets)
+    else:
+        audit.write(actor, "organisation.invite", organisation, after=address, role=str(role))
     return secret
 
 

@@ -56,7 +56,7 @@ class WrongPassword(Refusal):
 
     def __init__(self) -> None:
         """Say what to do without telling which of the two was wrong."""
-        super().__init__("邮箱或密码不对。请核对大小写；忘记密码请联系本单位管理员重新邀请。")
+        super().__init__("邮箱或密码不对。请核对大小写；忘记密码请联系办公室重设。")
 
 
 class Paused(Refusal):

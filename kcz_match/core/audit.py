@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import DDL, JSON, ForeignKey, Select, event, or_, select
+from sqlalchemy import DDL, JSON, ForeignKey, Index, Select, event, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kcz_match.core.db import Base, db, utc_now
@@ -37,6 +37,8 @@ class AuditEntry(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     previous_hash: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)
+
+    __table_args__ = (Index("ix_audit_subject", "subject_kind", "subject_id"),)
 
 
 TRIGGERS = tuple(

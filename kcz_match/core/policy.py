@@ -169,6 +169,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "membership.change": (manages_organisation, is_office_manager),
     "session.end": (is_self, is_office_manager),
     "user.edit": (is_own_account,),
+    "user.reset_password": (is_office_manager,),
     "user.disable": (is_office_manager,),
     "user.enable": (is_office_manager,),
     "admin.read": (is_office,),

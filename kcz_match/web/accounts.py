@@ -9,6 +9,7 @@ from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from kcz_match.accounts import queries, service, sessions
+from kcz_match.accounts.models import Invitation
 from kcz_match.core.db import db
 from kcz_match.core.errors import Invalid
 from kcz_match.web.access import actor, close_session, is_local, open_session, session_row
@@ -61,10 +62,10 @@ def sign_out() -> Response:
 
 @blueprint.route("/invitations/<secret>", methods=["GET", "POST"])
 def invitation(secret: str) -> Answer:
-    """Show an invitation; take the chosen password (or the one the person has already) and sign them in."""
+    """Show an invitation or a link for a new password; take the password and sign the person in."""
     found = service.open_invitation(secret)
     unit, page = found.organisation, {"invitation": found, "unit": found.organisation,
-                                      "is_known": queries.user_by_email(found.email) is not None}
+                                      "is_known": _must_prove(found)}
     if request.method == "GET":
         return render_template("accounts/invitation.html", errors={}, **page)
     password = request.form.get("password", "")
@@ -75,8 +76,10 @@ def invitation(secret: str) -> Answer:
     except Invalid as refusal:
         db.session.rollback()
         return render_template("accounts/invitation.html", errors=refusal.errors, **page), refusal.status
-    row, token = sessions.start_session(user, unit.id, **_where())
-    sentence = f"已加入{unit.full_name}。"
+    sentence = "密码已重新设置。" if found.resets_password else f"已加入{unit.full_name}。"
+    choices = [one.id for one in queries.organisations_of(user)]
+    home = unit.id if unit.id in choices else next(iter(choices), None)
+    row, token = sessions.start_session(user, home, **_where())
     db.session.commit()
     open_session(row, token)
     say(sentence)
@@ -154,6 +157,11 @@ def end_session(key: str) -> Response:
     say(f"已结束 {len(chosen)} 处登录。" if chosen else "这处登录已经结束。", "done" if chosen else "info")
     db.session.commit()
     return redirect(url_for("accounts.own_sessions"))
+
+
+def _must_prove(invitation: Invitation) -> bool:
+    """Say whether the invited person has an account and so proves its password instead of choosing one."""
+    return not invitation.resets_password and queries.user_by_email(invitation.email) is not None
 
 
 def _row() -> Any:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from kcz_match.accounts import queries, service, sessions
 from kcz_match.core.db import db
 from kcz_match.core.errors import NotFound
-from kcz_match.web import paging
+from kcz_match.web import paging, people
 from kcz_match.web.access import actor, asks
 from kcz_match.web.admin import blueprint
 from kcz_match.web.devices import device_word
@@ -32,7 +32,19 @@ def user(key: str) -> str:
     """Show one account: its units, its live sessions, and what may be done with it."""
     found = queries.user_by_key(key)
     return render_template("admin/user.html", user=found, memberships=queries.live_memberships(found),
-                           rows=sessions.live_sessions_of(found), device_word=device_word)
+                           rows=sessions.live_sessions_of(found), device_word=device_word,
+                           new_link=people.take_link(found.key))
+
+
+@blueprint.post("/users/<key>/password-link")
+@asks("admin.read")
+def make_password_link(key: str) -> Response:
+    """Make a one-time link for a new password; the next page shows it once."""
+    found = queries.user_by_key(key)
+    secret = service.make_password_link(found, actor())
+    people.keep_link(found.key, found.name, secret)
+    db.session.commit()
+    return redirect(url_for("admin.user", key=key))
 
 
 @blueprint.post("/users/<key>/disable")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
 from kcz_match.accounts.models import Membership, Organisation, User
+from kcz_match.accounts.states import ROLE_LABELS
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core import audit, jobs
 from kcz_match.core.audit import AuditEntry
@@ -24,7 +25,9 @@ from kcz_match.web.admin import blueprint
 from kcz_match.web.deeds import LIFECYCLES, SUBJECTS, action_word, subject_word
 from kcz_match.web.presentation import say
 
-PER_PAGE = 50
+PER_PAGE = 30
+CODE_WORDS = {**{role.value: word for role, word in ROLE_LABELS.items()}, "ended": "移出",
+              "waiting": "重新排队", "done": "另一个同样的任务已在排队"}
 
 # Table of a subject -> its model, the page of one record, and its name.
 PAGES: dict[str, tuple[Any, str, Any]] = {
@@ -100,9 +103,11 @@ def _reason_of(entry: AuditEntry) -> str:
 
 
 def _state_of(entry: AuditEntry, name: str) -> str:
-    """Return what an entry says under ``before`` or ``after`` in words; lists and texts as they are."""
+    """Return what an entry says under ``before`` or ``after``: a state or role in words, other text as it is, or ''."""
     value = entry.data.get(name, "")
+    if not isinstance(value, str):
+        return ""
     lifecycle = LIFECYCLES.get(entry.action.partition(".")[0])
     if lifecycle is not None and value in set(lifecycle.states):
         return lifecycle.word(value)
-    return value if isinstance(value, str) else ""
+    return CODE_WORDS.get(value, value) if entry.action.startswith(("membership.", "job.")) else value

@@ -24,6 +24,7 @@ WORDS = {
     "organisation.withdraw_invitation": "撤回邀请", "membership.change": "调整角色或移出成员",
     "membership.join": "加入单位", "session.start": "登录", "session.end": "结束登录", "session.switch": "切换单位",
     "session.pause": "密码多次错误，暂停登录", "user.edit": "修改个人资料", "user.change_password": "修改密码",
+    "user.reset_password": "重设忘记的密码", "user.make_password_link": "生成重设密码的链接",
     "user.disable": "停用账号", "user.enable": "启用账号", "admin.read": "查看管理页面", "job.retry": "重做搁置的任务",
     "certificate.grant": "授予认定", "need.write": "起草需求", "need.import": "用清单批量导入",
     "need.read": "查看需求", "need.read_own": "查看未公开的栏目和往来", "need.edit": "修改草稿",

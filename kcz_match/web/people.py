@@ -17,13 +17,21 @@ INVITE_FIELDS = ("name", "email", "role")
 
 
 def people_of(unit: Organisation) -> dict[str, Any]:
-    """Return what ``accounts/people.html`` shows: members, open invitations, roles, and a link made just now.
-
-    The link is given out once: it waits in the cookie of the person who made it until the next page.
-    """
-    made = session.pop(NEW_LINK, None)
+    """Return what ``accounts/people.html`` shows: members, open invitations, roles, and a link made just now."""
     return {"members": queries.members_of(unit), "invitations": queries.open_invitations(unit), "roles": ROLE_LABELS,
-            "new_link": made if made and made["unit"] == unit.key else None}
+            "new_link": take_link(unit.key)}
+
+
+def keep_link(about: str, name: str, secret: str) -> None:
+    """Keep a one-time link for the next page about ``about`` (a key), in the cookie of the person who made it."""
+    session[NEW_LINK] = {"about": about, "name": name,
+                         "link": url_for("accounts.invitation", secret=secret, _external=True)}
+
+
+def take_link(about: str) -> dict[str, str] | None:
+    """Return the link made just now for ``about`` and forget it; None when there is none."""
+    made = session.pop(NEW_LINK, None)
+    return made if made and made["about"] == about else None
 
 
 def invite(unit: Organisation) -> dict[str, str]:
@@ -35,8 +43,7 @@ def invite(unit: Organisation) -> dict[str, str]:
         return refusal.errors
     except Conflict as refusal:
         return {"email": refusal.sentence}
-    session[NEW_LINK] = {"unit": unit.key, "name": typed["name"].strip(),
-                         "link": url_for("accounts.invitation", secret=secret, _external=True)}
+    keep_link(unit.key, typed["name"].strip(), secret)
     return {}
 
 

@@ -27,7 +27,7 @@ class Reach(enum.StrEnum):
     NONE = "none"
 
 
-REACH_WORDS = {Reach.ALL: "全部", Reach.OWN: "自己的", Reach.NONE: ""}
+REACH_WORDS = {Reach.ALL: "可以", Reach.OWN: "自己的", Reach.NONE: ""}
 
 
 def _member(kind: str, role: str, *, is_verified: bool = True) -> Actor:
@@ -38,11 +38,12 @@ def _member(kind: str, role: str, *, is_verified: bool = True) -> Actor:
 ROLES: dict[str, Actor] = {
     "访客": ANYONE,
     "只读成员": _member("enterprise", "viewer"),
-    "未核验单位": _member("enterprise", "manager", is_verified=False),
+    "未核验单位管理员": _member("enterprise", "manager", is_verified=False),
     "企业、园区经办": _member("enterprise", "officer"),
+    "企业、园区管理员": _member("enterprise", "manager"),
     "区科协经办": _member("district", "officer"),
     "学会、服务团经办": _member("society", "officer"),
-    "学会管理员": _member("society", "manager"),
+    "学会、服务团管理员": _member("society", "manager"),
     "评审机构经办": _member("review_body", "officer"),
     "办公室经办": _member("office", "officer"),
     "办公室管理员": _member("office", "manager"),

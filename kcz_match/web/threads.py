@@ -7,12 +7,14 @@ from typing import Any
 from kcz_match.catalogue.models import Need
 from kcz_match.core import audit
 from kcz_match.core.audit import AuditEntry
+from kcz_match.web.deeds import action_word
 from kcz_match.web.presentation import ThreadLine
 
 OTHER_DEEDS = {"need.draft": "起草", "capability.draft": "起草", "interest.send": "发出对接意向", "need.share": "列入共性需求",
                "need.leave_shared": "移出共性需求", "consent.reveal": "公开联系方式",
                "organisation.register": "登记", "organisation.invite": "邀请成员", "membership.join": "成员加入",
                "certificate.grant": "认定"}
+ADDRESS_OF = {"organisation.invite": "after", "organisation.withdraw_invitation": "before"}
 SHOWN_ELSEWHERE = {"need.remark"}
 
 
@@ -35,7 +37,13 @@ def _deed(record: Any, entry: AuditEntry) -> ThreadLine:
     before, after = (str(entry.data.get(name, "")) for name in ("before", "after"))
     return ThreadLine(
         at=entry.at, who=entry.user_name, organisation=entry.organisation_name,
-        deed=step.label if step else OTHER_DEEDS.get(entry.action, entry.action),
-        reason=step.reasons.get(reason, reason) if step else reason, remark=str(entry.data.get("remark", "")),
+        deed=step.label if step else OTHER_DEEDS.get(entry.action) or action_word(entry.action),
+        reason=step.reasons.get(reason, reason) if step else reason, remark=_remark(entry),
         before=record.lifecycle.word(before) if step and before in states else "",
         after=record.lifecycle.word(after) if step and after in states else "")
+
+
+def _remark(entry: AuditEntry) -> str:
+    """Return what was said, or for an invitation the address it went to."""
+    address = entry.data.get(ADDRESS_OF.get(entry.action, ""), "")
+    return str(entry.data.get("remark", "") or address)
