@@ -17,8 +17,8 @@ from functools import cache
 
 from kcz_match.catalogue import quantity_phrases as phrase
 from kcz_match.catalogue.numerals import with_digits
+from kcz_match.catalogue.quantity_atoms import Atom, atoms
 from kcz_match.catalogue.units import (
-    MULTIPLIERS,
     Factor,
     convert_value,
     read_unit,
@@ -88,87 +88,11 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
-class _Atom:
-    """One number in the text with its unit (None when no unit follows) and the places where it starts and ends."""
-
-    value: float
-    unit: str | None
-    start: int
-    end: int
-    glued: bool = False
-    raw: str = ""
-    multiplier: int = 1
-
-
-@dataclass(frozen=True)
 class _Candidate:
     """A quantity with the weight of its evidence: 3 compared, 2 with a unit, 1 bare, 0 a test condition."""
 
     quantity: Quantity
     weight: int
-
-
-
-def _power(text: str | None, body: Decimal) -> Decimal:
-    """Apply the power that follows a number: e-6, ×10^5, or ^-6 after a bare 10."""
-    if not text:
-        return body
-    exponent = int(re.search(r"[-+]?\d+\)?$", text).group().strip(")"))  # type: ignore[union-attr]
-    return body ** exponent if text[0] == "^" else body * Decimal(10) ** exponent
-
-
-def _number_value(hit: re.Match[str]) -> float | None:
-    body = _power(hit["power"], Decimal(re.sub("[, ]", "", hit["body"])))
-    if hit["below"]:
-        if Decimal(hit["below"]) == 0:
-            return None
-        body = body / Decimal(hit["below"])
-    body *= MULTIPLIERS.get(hit["multiplier"] or "", 1)
-    return float(-body if hit["sign"] == "-" else body)
-
-
-def _unit_after(text: str, hit: re.Match[str]) -> tuple[str | None, int]:
-    """Return (unit spelling or None, where it ends) for what follows a number."""
-    found = read_unit(text, hit.end())
-    if found is None:
-        under = read_unit(text, hit.end() + 1) if text[hit.end():hit.end() + 1] == "/" else None
-        return (f"1/{spell(under[0])}", under[1]) if under else (None, hit.end())
-    unit = spell(found[0])
-    tight = hit.end() == len(hit.group().rstrip()) + hit.start()
-    month_of_year = text[hit.end()] == "月" and not hit["multiplier"]
-    resolution = month_of_year or unit == "K" and tight and hit["body"] in ("2", "4", "8", "16")
-    if resolution or phrase.NOT_A_UNIT.match(text, found[1]):
-        return None, hit.end()
-    return unit, found[1]
-
-
-def _atoms(text: str) -> list[_Atom]:
-    atoms: list[_Atom] = []
-    taken = 0
-    for hit in phrase.NUMBER.finditer(text):
-        if hit.start() < taken:
-            continue
-        before = text[:hit.start()]
-        dimension = re.search(r"[×xX*]\s*$", before) or re.match(r"\s*(?:mm|cm|m)?\s*[×xX*]\s*\d", text[hit.end():])
-        if dimension or before.rstrip().endswith("第"):
-            taken = hit.end()
-            continue
-        value = _number_value(hit)
-        unit, end = _unit_after(text, hit)
-        if value is None or abs(value) > 1e30:
-            continue
-        taken = max(hit.end("body"), end if unit else 0)
-        glued = _is_glued(text, hit, before, unit, end)
-        many = MULTIPLIERS.get(hit["multiplier"] or "", 1)
-        atoms.append(_Atom(value, unit, hit.start(), end, glued, hit.group().strip(), many))
-    return atoms
-
-
-def _is_glued(text: str, hit: re.Match[str], before: str, unit: str | None, end: int) -> bool:
-    """Whether the digits are part of a name (IP67, Fe3O4, 5G) and so no quantity; a Latin unit (DC24V) makes one."""
-    if re.search(r"[A-Za-z]-?$|\d\.$", before) and not phrase.CHARACTER.search(before):
-        return unit is None or unit.startswith("1/") or not text[hit.end():hit.end() + 1].isascii()
-    return unit is None and re.match(r"[A-Za-z]", text[end:]) is not None
 
 
 @dataclass(frozen=True)
@@ -179,17 +103,17 @@ class _Context:
     unit: str | None
     scale: float
 
-    def value(self, atom: _Atom, unit: str | None = None) -> float:
+    def value(self, atom: Atom, unit: str | None = None) -> float:
         """Return the atom's value; a bare number takes the scale of the column's unit (5 in 万次 is 50000)."""
         bare = atom.unit is None and unit is None
         return float(Decimal(str(atom.value)) * Decimal(str(self.scale))) if bare else atom.value
 
-    def unit_of(self, *atoms: _Atom) -> str:
+    def unit_of(self, *atoms: Atom) -> str:
         """Return the unit of the last atom that has one, else the column's."""
         return next((atom.unit for atom in reversed(atoms) if atom.unit is not None), self.unit or "")
 
 
-def _joined(context: _Context, one: _Atom, two: _Atom) -> Quantity | None:
+def _joined(context: _Context, one: Atom, two: Atom) -> Quantity | None:
     """Return what two neighbouring atoms make together: a range, a tolerance or a from–to; None if nothing."""
     text = context.text
     glue, before = text[one.end:two.start], text[:one.start]
@@ -217,7 +141,7 @@ def _joined(context: _Context, one: _Atom, two: _Atom) -> Quantity | None:
     return None
 
 
-def _tolerance(context: _Context, one: _Atom, two: _Atom) -> Quantity | None:
+def _tolerance(context: _Context, one: Atom, two: Atom) -> Quantity | None:
     unit = one.unit if one.unit is not None else two.unit
     if two.unit == "%" and one.unit not in ("%", None):
         size: float | None = abs(one.value) * two.value / 100
@@ -233,7 +157,7 @@ def _tolerance(context: _Context, one: _Atom, two: _Atom) -> Quantity | None:
                     else context.unit or "")
 
 
-def _from_to(context: _Context, two: _Atom, first: float, second: float, unit: str, glue: str) -> Quantity:
+def _from_to(context: _Context, two: Atom, first: float, second: float, unit: str, glue: str) -> Quantity:
     direction = Comparator.LE if second < first else Comparator.GE
     said = phrase.PREFIX.search(glue)
     if said and said.lastgroup != "about":
@@ -244,7 +168,7 @@ def _from_to(context: _Context, two: _Atom, first: float, second: float, unit: s
     return Quantity(direction, second if upward else None, None if upward else second, unit, start=first)
 
 
-def _range(one: _Atom, two: _Atom, first: float, second: float, unit: str, around: tuple[str, str]) -> Quantity | None:
+def _range(one: Atom, two: Atom, first: float, second: float, unit: str, around: tuple[str, str]) -> Quantity | None:
     before, after = around
     lost_power = one.raw == "10" and one.unit is None and 1 < two.value < 10 and two.value == int(two.value)
     if lost_power:
@@ -273,7 +197,7 @@ def _comparator(before: str, after: str) -> tuple[Comparator, bool] | None:
     return (Comparator(said) if said else Comparator.EQ), about
 
 
-def _change(context: _Context, atom: _Atom, comparator: Comparator, said: bool) -> str:
+def _change(context: _Context, atom: Atom, comparator: Comparator, said: bool) -> str:
     """Return 'up' or 'down' when the number is the size of a change, '' otherwise."""
     before = context.text[:atom.start]
     if re.search(r"(?:至|到|为|成)\s*(?:约)?\s*$", before):
@@ -297,7 +221,7 @@ def _change(context: _Context, atom: _Atom, comparator: Comparator, said: bool) 
     return "up" if re.match(r"\s*(?:以上)?的?(?:增幅|涨幅|提升|增长)", after) else ""
 
 
-def _single(context: _Context, atom: _Atom) -> _Candidate | None:
+def _single(context: _Context, atom: Atom) -> _Candidate | None:
     """Return what one atom says by itself, or None when it is no quantity (model number, unexplained bare number)."""
     before, after = context.text[:atom.start].rstrip(), context.text[atom.end:]
     if atom.glued or (atom.unit is None and not phrase.NOTHING_MORE.match(after)):
@@ -341,7 +265,7 @@ def _stands_alone(text: str, before: str, after: str) -> bool:
     return not name or (len(name) <= 16 and bool(re.search(r"[:=为是达到]$|^(?:Ra|Rz|pH值?|PH值?)$", name)))
 
 
-def _per(before: str, unit: str, atom: _Atom) -> str:
+def _per(before: str, unit: str, atom: Atom) -> str:
     """Return ``unit`` per what stands after 每 before the number (每小时 500 件 is 个/h), or ''."""
     hit = re.search(r"每(?:个)?\s*(?=\S)", before)
     if hit is None or atom.unit is None or "/" in unit or len(before) - hit.end() > 10:
@@ -358,12 +282,12 @@ def _factors(unit: str) -> tuple[Factor, ...]:
 
 
 def _candidates(context: _Context) -> list[_Candidate]:
-    atoms = _atoms(context.text)
+    row = atoms(context.text)
     candidates: list[_Candidate] = []
     place = 0
-    while place < len(atoms):
-        atom = atoms[place]
-        follower = atoms[place + 1] if place + 1 < len(atoms) else None
+    while place < len(row):
+        atom = row[place]
+        follower = row[place + 1] if place + 1 < len(row) else None
         free = not atom.glued
         quantity = _joined(context, atom, follower) if follower and free else None
         if quantity is not None and follower is not None:
@@ -376,7 +300,7 @@ def _candidates(context: _Context) -> list[_Candidate]:
     return candidates
 
 
-def _with_change(context: _Context, one: _Atom, two: _Atom, quantity: Quantity) -> Quantity:
+def _with_change(context: _Context, one: Atom, two: Atom, quantity: Quantity) -> Quantity:
     """Mark a range as a change when a verb stands before it (提高 20%–30%)."""
     if quantity.comparator is not Comparator.RANGE or quantity.start is not None:
         return quantity
