@@ -79,7 +79,7 @@ def ago(value: dt.datetime | None, now: dt.datetime | None = None) -> str:
 
 
 def remaining(due: Day | None, now: dt.datetime | None = None) -> str:
-    """Return what is left until ``due`` in working days: 剩 2 个工作日, 今天 17:00 前, 已超期 1 个工作日."""
+    """Return what is left until ``due``: 剩 2 个工作日, 今天 17:00 前, 已超期 1 个工作日; when far, 还有 6 个月."""
     if due is None:
         return ""
     end, here = _local(due), _local(now or _now())
@@ -88,6 +88,8 @@ def remaining(due: Day | None, now: dt.datetime | None = None) -> str:
         return f"已超期{THIN}{late}{THIN}个工作日" if late else "已超期"
     if end.date() == here.date():
         return f"今天{THIN}{end:%H:%M}{THIN}前"
+    if (months := (end - here).days // 30) >= 2:
+        return f"还有{THIN}{months}{THIN}个月"
     left = workdays_between(here.date(), end.date())
     return f"剩{THIN}{left}{THIN}个工作日" if left else f"{day(due, now)}前"
 

@@ -49,6 +49,7 @@ def test_a_moment_without_a_zone_is_refused():
     (at(24, 10), "已超期", "late"),
     (at(20, 17), f"已超期{THIN}2{THIN}个工作日", "late"),
     (dt.date(2026, 11, 30), f"剩{THIN}4{THIN}个工作日", "calm"),
+    (dt.date(2027, 5, 24), f"还有{THIN}6{THIN}个月", "calm"),
 ])
 def test_a_deadline_counts_working_days(due: shown.Day, words: str, pressure: str):
     assert (shown.remaining(due, NOW), shown.pressure(due, NOW)) == (words, pressure)
