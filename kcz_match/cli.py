@@ -16,7 +16,8 @@ from kcz_match.core.db import db
 def init_app(app: Flask) -> None:
     """Add every command of this module to the application."""
     for command in (db_upgrade, db_revision, db_check, audit_verify, worker_command, evaluate_command, doctor,
-                    found_office_command, seed_demo_command, reindex_command):
+                    found_office_command, seed_demo_command, reindex_command,
+                    lifecycles_command):
         app.cli.add_command(command)
 
 
@@ -126,3 +127,11 @@ def reindex_command() -> None:
     for progress in reindex.steps():
         db.session.commit()
         click.echo(progress.sentence())
+
+
+@click.command("lifecycles")
+def lifecycles_command() -> None:
+    """Print docs/lifecycles.md from the tables."""
+    from kcz_match.reports import lifecycles
+
+    click.echo(lifecycles.page(), nl=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kcz_match.config import SETTINGS
+from kcz_match.reports import lifecycles
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -48,3 +49,7 @@ def test_every_dependency_says_why_it_is_here():
         if "==" in line
     }
     assert pinned - explained == set()
+
+
+def test_the_page_of_lifecycles_is_what_the_tables_print():
+    assert (ROOT / "docs/lifecycles.md").read_text("utf-8") == lifecycles.page()

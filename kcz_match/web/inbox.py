@@ -55,7 +55,7 @@ def waiting_count(actor: Actor) -> int:
 def _interests(actor: Actor) -> list[Todo]:
     rows = db.session.scalars(engagements.interests_waiting_for(actor).limit(MOST)).all()
     return [Todo(f"回复{row.asker.name}的对接意向", row.need.title, url_for("interests.show", key=row.key),
-                 row.capability.title, row.due_at, "逾期计入本单位未回复数，并提醒区科协和办公室") for row in rows]
+                 row.capability.title, row.due_at, "计入本单位未回复数，办公室可见") for row in rows]
 
 
 def _needs(actor: Actor) -> list[Todo]:
@@ -65,19 +65,19 @@ def _needs(actor: Actor) -> list[Todo]:
         address = url_for("needs.show", key=need.key)
         if need.state == NeedState.RETURNED:
             todos.append(Todo("补正需求", need.title, url_for("needs.edit", key=need.key), _last_remark(need.remarks),
-                              None, "不补正就不会发布"))
+                              None, "不会发布"))
         elif need.state == NeedState.EXPIRED:
-            todos.append(Todo("确认是否续期", need.title, address, "已过有效期", None, "不续期就不再推荐"))
+            todos.append(Todo("确认是否续期", need.title, address, "已过有效期", None, "不再推荐"))
         else:
             todos.append(Todo("审核需求", need.title, address, f"{need.organisation.name}　{need.code}",
-                              due_after_workdays(need.state_since, REVIEW_WORKDAYS), "提交人看得到您处理用了几天"))
+                              due_after_workdays(need.state_since, REVIEW_WORKDAYS), "提交人看得到逾期天数"))
     return todos
 
 
 def _capabilities(actor: Actor) -> list[Todo]:
     rows = db.session.scalars(catalogue.capabilities_waiting_for(actor).limit(MOST)).all()
-    words = {CapabilityState.SUBMITTED: ("审核能力", ""), CapabilityState.STALE: ("确认能力仍然有效", "不确认则排序靠后"),
-             CapabilityState.RETURNED: ("修改能力", "不修改就不会发布")}
+    words = {CapabilityState.SUBMITTED: ("审核能力", ""), CapabilityState.STALE: ("确认能力仍然有效", "排序靠后"),
+             CapabilityState.RETURNED: ("修改能力", "不会发布")}
     return [Todo(words[row.state][0], row.title, url_for("capabilities.show", key=row.key), row.organisation.name,
                  due_after_workdays(row.state_since, REVIEW_WORKDAYS) if row.state == CapabilityState.SUBMITTED else None,
                  words[row.state][1]) for row in rows]
@@ -88,7 +88,7 @@ def _organisations(actor: Actor) -> list[Todo]:
         return []
     rows = db.session.scalars(select(Organisation).where(Organisation.state == "unverified").limit(MOST)).all()
     return [Todo("核验单位", unit.full_name, url_for("admin.organisation", key=unit.key), unit.kind_label,
-                 None, "核验前该单位不能办事") for unit in rows]
+                 None, "该单位不能办事") for unit in rows]
 
 
 def _last_remark(remarks: list) -> str:  # type: ignore[type-arg]

@@ -36,39 +36,39 @@ def standing_of(record: Need | Capability | Interest) -> Standing:
 def _of_need(need: Need) -> Standing:
     since = need.state_since
     if need.state in (NeedState.DRAFT, NeedState.RETURNED):
-        return Standing(need.organisation.name, since, otherwise="不提交就不会有人看到")
+        return Standing(need.organisation.name, since, otherwise="没有人看得到")
     if need.state == NeedState.SUBMITTED:
         return _review(_name(accounts.association_of(need.district_code), "区科协"), since)
     if need.state == NeedState.DISTRICT_APPROVED:
         return _review("办公室", since)
     if need.state in (NeedState.PUBLISHED, NeedState.MATCHING):
-        return Standing("", since, need.valid_until, "到期自动停止推荐，可续期")
+        return Standing("", since, need.valid_until, "自动停止推荐，可续期")
     if need.state == NeedState.DIAGNOSING:
-        return Standing("学会诊断", since, need.valid_until, "补上指标和负责人后可转入匹配")
+        return Standing("学会", since, need.valid_until, "自动停止推荐，可续期")
     if need.state == NeedState.EXPIRED:
-        return Standing(need.organisation.name, since, otherwise="不续期就不再推荐")
+        return Standing(need.organisation.name, since, otherwise="不再推荐")
     return Standing("", since)
 
 
 def _of_capability(capability: Capability) -> Standing:
     since = capability.state_since
     if capability.state in (CapabilityState.DRAFT, CapabilityState.RETURNED):
-        return Standing(capability.organisation.name, since, otherwise="不提交就不会推荐给需求")
+        return Standing(capability.organisation.name, since, otherwise="不会推荐给需求")
     if capability.state == CapabilityState.SUBMITTED:
         return _review(capability.approver.name, since)
     if capability.state == CapabilityState.STALE:
-        return Standing(capability.organisation.name, since, otherwise="未确认期间排序靠后并注明")
+        return Standing(capability.organisation.name, since, otherwise="排序靠后并注明待确认")
     return Standing("", since)
 
 
 def _of_interest(interest: Interest) -> Standing:
     if interest.state == InterestState.SENT:
-        return Standing(interest.answerer.name, interest.sent_at, interest.due_at, "逾期计入未回复数")
+        return Standing(interest.answerer.name, interest.sent_at, interest.due_at, "计入对方未回复数")
     return Standing("", interest.state_since)
 
 
 def _review(who: str, since: dt.datetime) -> Standing:
-    return Standing(who, since, due_after_workdays(since, REVIEW_WORKDAYS), "逾期在办公室的待办里标红")
+    return Standing(who, since, due_after_workdays(since, REVIEW_WORKDAYS), "在待办里标为逾期")
 
 
 def _name(unit: Organisation | None, otherwise: str) -> str:
