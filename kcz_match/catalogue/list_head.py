@@ -123,7 +123,7 @@ def remarks_on(tables: Sequence[Table], table: Table, head: Head) -> Iterable[st
     """Yield what the person should know about the file as a whole: which sheet was read, which columns were not."""
     alike = [other.name for other in tables if other is not table and _is_alike(other)]
     if alike:
-        yield f"读的是工作表“{table.name}”。这些工作表也像清单，没有读：{'、'.join(alike[:5])}。请分别另存为文件再上传。"
+        yield f"读的是工作表“{table.name}”。这些工作表也像清单，没有读：{'、'.join(alike[:5])}。请另存后再上传。"
     unused = [label for column, label in head.labels.items() if column not in head.columns]
     if unused:
         yield "这些列不认识，没有读入：" + "、".join(label[:20] for label in unused[:12]) + "。"

@@ -118,22 +118,26 @@ def read_file(data: bytes, name: str) -> ReadList:
 def read_list(tables: Sequence[Table]) -> ReadList:
     """Read the needs of the first sheet that has a head; raises ``Invalid`` when none has, or it holds no need."""
     table, head = find_head(tables)
-    needs: list[ReadNeed] = []
     notices = list(remarks_on(tables, table, head))
+    rows = list(_rows(table, head, notices))
+    if not rows:
+        raise refused(f"表头（第 {head.row} 行）下面没有需求。请从表头下一行起，一行写一条需求。")
+    if len(rows) > MOST_ROWS:
+        last = rows[MOST_ROWS].number
+        raise refused(f"清单超过 {MOST_ROWS:,} 条（从第 {last} 行起）。请分成几个文件上传。")
+    return ReadList(table.name, head.row, tuple(_with_twins(map(_read_row, rows))), tuple(notices))
+
+
+def _rows(table: Table, head: Head, notices: list[str]) -> Iterable[_Row]:
+    """Yield the rows below the head that are needs; what is skipped for a reason is added to ``notices``."""
     problems = _by_row(table, head)
     for number, cells in enumerate(table.rows[head.row :], start=head.row + 1):
         row = _Row(number, head, {at: text for at, cell in enumerate(cells) if cell and (text := clean(cell))})
         for column, problem in problems.get(number, ()):
             name = plain_label(head.labels[column])
             row.wrong(column, f"“{name}”：{problem}。请在 Excel 里把公式换成数值（复制—选择性粘贴—数值）。")
-        if not (row.meant() or row.errors) or _is_note(row, notices):
-            continue
-        if len(needs) == MOST_ROWS:
-            raise refused(f"清单超过 {MOST_ROWS:,} 条（从第 {number} 行起）。请分成几个文件上传。")
-        needs.append(_read_row(row))
-    if not needs:
-        raise refused(f"表头（第 {head.row} 行）下面没有需求。请从表头下一行起，一行写一条需求。")
-    return ReadList(table.name, head.row, tuple(_with_twins(needs)), tuple(notices))
+        if (row.meant() or row.errors) and not _is_note(row, notices):
+            yield row
 
 
 def _by_row(table: Table, head: Head) -> dict[int, list[tuple[int, str]]]:
@@ -263,11 +267,13 @@ def _term(terms: str, part: str) -> str:
 
 def suggestion(terms: str, text: str) -> str:
     """Return up to five words of a list that look like ``text``, or its first five, for a sentence."""
-    words = list(TERMS[terms].values())
-    near = sorted(
-        words, key=lambda word: -difflib.SequenceMatcher(None, text, word).ratio() - len(set(text) & set(word))
-    )
-    return "、".join(near[:5])
+
+    def distance(word: str) -> tuple[int, int, float]:
+        matcher = difflib.SequenceMatcher(None, text, word)
+        longest = matcher.find_longest_match()
+        return -longest.size, longest.a, -matcher.ratio()
+
+    return "、".join(sorted(TERMS[terms].values(), key=distance)[:5])
 
 
 def _led(sentence: str, label: str) -> str:

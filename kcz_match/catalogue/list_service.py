@@ -146,6 +146,8 @@ def undoing_of(batch: NeedBatch) -> Undoing:
     for need in batch_needs(batch):
         if need.state == NeedState.SUBMITTED:
             found.waiting.append(need)
+        elif need.state in GONE_STATES:
+            found.kept.append((need, f"“{NEEDS.word(need.state)}”，有编号，记录保留"))
         elif need.state != NeedState.DRAFT:
             found.kept.append((need, f"已经是“{NEEDS.word(need.state)}”，请在需求页里处理"))
         elif need.code:
