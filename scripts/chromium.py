@@ -21,6 +21,7 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--font-render-hinting=none",
 ]
+SIGN_IN = "/login"
 HEIGHTS = {390: 844}
 HEIGHT = 900
 
@@ -78,10 +79,7 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.goto(SIGN_IN)
     page.fill("input[name=email]", email)
     page.fill("input[name=password]", password)
-    page.click("main button[type=submit], form button[type=submit]")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.press("input[name=password]", "Enter")
     if page.url.split("?")[0].endswith(SIGN_IN):
         raise AssertionError(f"{email} could not sign in: {page.inner_text('main').strip()[:300]}")
-
-
-SIGN_IN = "/login"

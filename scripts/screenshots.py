@@ -18,7 +18,7 @@ import chromium
 import machine
 from playwright.sync_api import Browser, Page
 
-DEMO_PASSWORD = "Demo-2026-kcz"  # noqa: S105 - the accounts of the fictional demo data; README.md prints it too
+DEMO_PASSWORD = "Demo-Keji-2026"  # noqa: S105 - of the fictional people of scripts/seed_demo.py; README.md prints it too
 WIDTHS = (1280, 390)
 
 
