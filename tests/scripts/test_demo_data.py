@@ -69,8 +69,11 @@ def fault(field: Field, value: Any) -> str:
 
 def faults(record: Row, table: dict[str, Field], extras: set[str]) -> list[str]:
     named = [f"{name}: no such field" for name in record if name not in table and name not in extras]
-    valued = [f"{name}: {fault(table[name], value)}" for name, value in record.items()
-              if name in table and fault(table[name], value)]
+    valued = [
+        f"{name}: {fault(table[name], value)}"
+        for name, value in record.items()
+        if name in table and fault(table[name], value)
+    ]
     return named + valued
 
 
@@ -102,8 +105,11 @@ def test_every_address_is_on_the_example_domain_and_belongs_to_one_person() -> N
     people = [person for unit in UNITS for person in unit["people"]]
     assert all(re.fullmatch(r"[a-z.]+@example\.org", person["email"]) for person in people)
     assert {person["role"] for person in people} == {"manager", "officer", "viewer"}
-    assert len({(person["ref"], person["email"], person["name"]) for person in people}) == len(
-        {person["ref"] for person in people}) == len({person["email"] for person in people})
+    assert (
+        len({(person["ref"], person["email"], person["name"]) for person in people})
+        == len({person["ref"] for person in people})
+        == len({person["email"] for person in people})
+    )
 
 
 def test_at_least_one_person_belongs_to_two_units() -> None:
@@ -153,15 +159,25 @@ def test_a_capability_keeps_to_the_field_table_and_the_fields_of_its_type(capabi
     assert faults(capability, CAPABILITY_FIELD, CAPABILITY_EXTRAS) == []
     assert row_faults(capability["claims"], CLAIM_LIMITS) == []
     assert UNIT[capability["organisation"]]["kind"] in ("society", "service_team")
-    foreign = [name for name in capability if name in CAPABILITY_FIELD and CAPABILITY_FIELD[name].types
-               and capability["type"] not in CAPABILITY_FIELD[name].types]
+    foreign = [
+        name
+        for name in capability
+        if name in CAPABILITY_FIELD
+        and CAPABILITY_FIELD[name].types
+        and capability["type"] not in CAPABILITY_FIELD[name].types
+    ]
     assert foreign == []
 
 
 def test_whatever_was_submitted_has_every_needed_field() -> None:
-    lacking = [(record["ref"], name) for records, table in ((NEEDS, NEED_FIELD), (CAPABILITIES, CAPABILITY_FIELD))
-               for record in records for name, field in table.items() if field.needed
-               if record["story"] != "draft" and record.get(name) in (None, "", [])]
+    lacking = [
+        (record["ref"], name)
+        for records, table in ((NEEDS, NEED_FIELD), (CAPABILITIES, CAPABILITY_FIELD))
+        for record in records
+        for name, field in table.items()
+        if field.needed
+        if record["story"] != "draft" and record.get(name) in (None, "", [])
+    ]
     assert lacking == []
 
 
@@ -182,8 +198,20 @@ def test_needs_cover_all_industries_and_districts_and_every_story() -> None:
     assert min(Counter(need["industry"] for need in NEEDS)[code] for code in INDUSTRIES) >= 5
     assert {UNIT[need["organisation"]]["district_code"] for need in NEEDS} == set(DISTRICT)
     stories = Counter(need["story"] for need in NEEDS)
-    least = {"matching": 60, "diagnosing": 8, "submitted": 4, "district_approved": 4, "returned": 4, "draft": 3,
-             "rejected": 2, "withdrawn": 1, "longterm": 1, "engaged": 4, "declined": 3, "expired": 1}
+    least = {
+        "matching": 60,
+        "diagnosing": 8,
+        "submitted": 4,
+        "district_approved": 4,
+        "returned": 4,
+        "draft": 3,
+        "rejected": 2,
+        "withdrawn": 1,
+        "longterm": 1,
+        "engaged": 4,
+        "declined": 3,
+        "expired": 1,
+    }
     assert {story: stories[story] for story in least if stories[story] < least[story]} == {}
     assert set(stories) == set(least)
 
@@ -197,7 +225,12 @@ def test_capabilities_cover_all_industries_types_and_stories() -> None:
     assert {kind: kinds[kind] for kind in least if kinds[kind] < least[kind]} == {}
     stories = Counter(capability["story"] for capability in CAPABILITIES)
     assert {story: count for story, count in stories.items() if story != "published"} == {
-        "submitted": 4, "returned": 2, "draft": 2, "stale": 5, "unlisted": 1}
+        "submitted": 4,
+        "returned": 2,
+        "draft": 2,
+        "stale": 5,
+        "unlisted": 1,
+    }
 
 
 def test_only_units_of_certified_districts_and_parks_have_needs_beyond_a_draft() -> None:
@@ -222,16 +255,28 @@ def test_vague_needs_can_only_be_diagnosed() -> None:
 
 
 def test_the_coach_has_something_to_say_on_every_returned_need() -> None:
-    assert [need["ref"] for need in NEEDS if need["story"] == "returned"
-            if not coach(need, indicators(need), names=(UNIT[need["organisation"]]["short_name"],)).warnings] == []
+    assert [
+        need["ref"]
+        for need in NEEDS
+        if need["story"] == "returned"
+        if not coach(need, indicators(need), names=(UNIT[need["organisation"]]["short_name"],)).warnings
+    ] == []
 
 
 def test_reasons_come_from_the_closed_lists() -> None:
     lists = {"returned": RETURN_REASONS, "rejected": REJECT_REASONS, "withdrawn": CLOSE_REASONS}
-    assert [need["ref"] for need in NEEDS if need["story"] in lists
-            if need["reason"] not in lists[need["story"]] or not need["remark"]] == []
-    assert [one["ref"] for one in CAPABILITIES if one["story"] == "returned"
-            if one["reason"] not in CAPABILITY_RETURN_REASONS or not one["remark"]] == []
+    assert [
+        need["ref"]
+        for need in NEEDS
+        if need["story"] in lists
+        if need["reason"] not in lists[need["story"]] or not need["remark"]
+    ] == []
+    assert [
+        one["ref"]
+        for one in CAPABILITIES
+        if one["story"] == "returned"
+        if one["reason"] not in CAPABILITY_RETURN_REASONS or not one["remark"]
+    ] == []
 
 
 def test_interests_name_a_published_capability_and_answer_the_three_questions() -> None:
@@ -275,8 +320,12 @@ def test_fitting_capabilities_use_other_words_than_the_need() -> None:
 
 
 def test_claims_of_fitting_capabilities_meet_miss_and_leave_open() -> None:
-    verdicts = Counter(result.verdict for one in CAPABILITIES for ref in one["fits"]
-                       for result in compare(indicators(NEED[ref]), [Claim(**row) for row in one["claims"]]))
+    verdicts = Counter(
+        result.verdict
+        for one in CAPABILITIES
+        for ref in one["fits"]
+        for result in compare(indicators(NEED[ref]), [Claim(**row) for row in one["claims"]])
+    )
     assert verdicts[Verdict.MET] > verdicts[Verdict.UNMET] > 20
     assert verdicts[Verdict.NOT_STATED] > 20
 
@@ -290,7 +339,11 @@ def test_every_listed_capability_says_where_it_ends_and_proves_its_claims() -> N
 
 
 def test_telephone_numbers_are_of_the_unused_kind() -> None:
-    numbers = [record[name] for record in NEEDS + CAPABILITIES
-               for name in ("owner_phone", "technical_phone", "contact_phone") if name in record]
+    numbers = [
+        record[name]
+        for record in NEEDS + CAPABILITIES
+        for name in ("owner_phone", "technical_phone", "contact_phone")
+        if name in record
+    ]
     assert len(numbers) > 200
     assert [number for number in numbers if not re.fullmatch(r"020-0000\d{4}|1380000\d{4}", number)] == []
