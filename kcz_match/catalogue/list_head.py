@@ -35,7 +35,7 @@ def find_head(tables: Sequence[Table]) -> tuple[Table, Head]:
         for head in _possible_heads(table):
             if best is None or _standing(head) > _standing(best[1]):
                 best = (table, head)
-    if best is None or _standing(best[1])[0] < FEWEST_LABELS:
+    if best is None or _standing(best[1])[1] < FEWEST_LABELS:
         seen = "、".join(_seen_labels(tables)) or "（没有文字）"
         raise refused(
             f"没有找到表头。前 {HEAD_WITHIN} 行里要有一行写着“项目名称”“需解决的主要技术难题”等列名；"
@@ -82,9 +82,10 @@ def _without_spread(table: Table, head: Head) -> Head:
     return Head(head.row, head.labels, {at: meant for at, meant in head.columns.items() if at + 1 not in spread})
 
 
-def _standing(head: Head) -> tuple[int, bool, int]:
+def _standing(head: Head) -> tuple[bool, int, int]:
+    """Rank a possible head: one with a title first, then by the columns it names, then the upper one."""
     fields = {(one.field, one.group, one.part) for one in head.columns.values() if one.field or one.part}
-    return len(fields), any(one.field == "title" for one in head.columns.values()), -head.row
+    return ("title", 0, "") in fields, len(fields), -head.row
 
 
 def _check_head(head: Head) -> None:
@@ -130,7 +131,7 @@ def remarks_on(tables: Sequence[Table], table: Table, head: Head) -> Iterable[st
 
 
 def _is_alike(table: Table) -> bool:
-    return any(_standing(head)[0] >= FEWEST_LABELS for head in _possible_heads(table))
+    return any(_standing(head) > (True, FEWEST_LABELS - 1, 0) for head in _possible_heads(table))
 
 
 def _seen_labels(tables: Sequence[Table]) -> list[str]:
