@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
@@ -54,7 +54,7 @@ def from_record(record: Record) -> Typed:
     """Return a record as if it had just been typed."""
     tiers = {item.name: str(record.tier_of(item.name)) for item in record.field_table}
     tiers[record.rows_name] = str(record.tier_of(record.rows_name))
-    return Typed(values_of(record), record.rows, tiers, record.version)
+    return Typed(values_of(record), [asdict(row) for row in record.rows], tiers, record.version)
 
 
 def understand(typed: Typed, table: Sequence[Field], rows_name: str,
