@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Boolean, ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, func, select, text
 
 from kcz_match.matching import generations
 from kcz_match.matching.generations import SLICES, Damage, Generation, Mapped, Rows, Slice, Step
@@ -27,6 +27,10 @@ from kcz_match.matching.vectors import MOST_VARIABLES, PASSAGE, STORED, from_byt
 log = logging.getLogger(__name__)
 
 SAME_SCORE = 1e-5
+VECTORS = Vector.__table__.c
+CHANGED = select(VECTORS.record_id, VECTORS.is_live, VECTORS.data, VECTORS.change).where(
+    VECTORS.encoder == bindparam("encoder"), VECTORS.kind == bindparam("kind"), VECTORS.tier == bindparam("tier"),
+    text(SEARCHED), VECTORS.change > bindparam("change"))
 NOTHING = Rows(np.zeros(0, np.int64), np.zeros((0, 1), np.float32))
 
 
@@ -249,16 +253,14 @@ def _from_rows(encoder: str) -> Generation:
         return Generation(0, encoder, change, {one: snapshot(connection, encoder, one) for one in SLICES})
 
 
-def _searched(encoder: str, one: Slice) -> tuple[ColumnElement[bool], ...]:
-    searched = literal_column(SEARCHED, Boolean)
-    return Vector.encoder == encoder, Vector.kind == one.kind, Vector.tier == one.tier, searched
+def _searched(encoder: str, one: Slice) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    return Vector.encoder == encoder, Vector.kind == one.kind, Vector.tier == one.tier, text(SEARCHED)
 
 
 def _changed_since(connection: Connection, encoder: str, one: Slice,
                    change: int) -> list[tuple[int, bytes | None, int]]:
     found = connection.execute(
-        select(Vector.record_id, Vector.is_live, Vector.data, Vector.change)
-        .where(*_searched(encoder, one), Vector.change > change))
+        CHANGED, {"encoder": encoder, "kind": one.kind, "tier": one.tier, "change": change})
     return [(record_id, data if is_live else None, number) for record_id, is_live, data, number in found]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, select, text
 
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.states import LISTED_CAPABILITY_STATES, LISTED_NEED_STATES
@@ -33,7 +33,7 @@ def indexed_ids(connection: Connection, encoder: str, one: Slice) -> set[int]:
     """Return the ids of records with a live searched vector of ``encoder`` in this list."""
     return set(connection.scalars(select(Vector.record_id).where(
         Vector.encoder == encoder, Vector.kind == one.kind, Vector.tier == one.tier, Vector.is_live,
-        literal_column(SEARCHED))))
+        text(SEARCHED))))
 
 
 def worded_ids(connection: Connection, one: Slice) -> set[int]:

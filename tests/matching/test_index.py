@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flask import Flask
+from sqlalchemy import event
 
 from kcz_match.core.db import db, engine_options
 from kcz_match.matching import generations
@@ -65,6 +66,25 @@ def test_a_committed_record_is_found_at_once_without_any_file(index, store):
     assert [found for found, _ in _ask(index)] == [7]
     assert index.generation.number == 0
     assert index.finding == "no generation of this encoder has been built yet"
+
+
+def test_asking_for_changes_reads_the_changed_rows_only(index, ten):
+    statements: list[tuple] = []
+    _ask(index)
+
+    def remember(connection, cursor, statement, parameters, *rest) -> None:
+        if statement != "BEGIN":
+            statements.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", remember)
+    _ask(index)
+    event.remove(db.engine, "before_cursor_execute", remember)
+
+    assert len(statements) == 1
+    statement, parameters = statements[0]
+    plan = db.session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters).all()
+    assert [row[3] for row in plan] == [
+        "SEARCH vector USING INDEX ix_vector_searched (encoder=? AND kind=? AND tier=? AND change>?)"]
 
 
 def test_records_of_other_kinds_tiers_and_encoders_are_not_found(index, store):
