@@ -20,6 +20,7 @@ import numpy as np
 from kcz_match.matching import sentences
 
 Role = Literal["query", "passage"]
+DEFAULT_RARITY = 10.0
 BATCH_TOKENS = 4096
 BATCH_TEXTS = 32
 SAMPLED_BYTES = 1 << 20
@@ -32,10 +33,17 @@ class EncodingError(ValueError):
 
 @dataclass(frozen=True)
 class TokenRows:
-    """The token vectors of one text: token ids (n,) int64 and float32 rows (n, d), special tokens and prompt left out."""
+    """The token vectors of one text, without special tokens and prompt: ids (n,), float32 rows (n, d), rarity (n,).
+
+    Rarity is the piece's negative log probability in the tokenizer; constant when the tokenizer knows none.
+    """
 
     ids: np.ndarray
     rows: np.ndarray
+    rarity: np.ndarray
+
+
+NO_TOKENS = TokenRows(np.zeros(0, np.int64), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
 
 
 def fingerprint(location: str | Path) -> str:
@@ -107,36 +115,63 @@ class Encoder:
         parts, owner, weight = self._parts(texts, role)
         with self._lock:
             rows = self._rows(parts, role)
-        summed = np.zeros((len(texts), rows.shape[1]), np.float32)
-        np.add.at(summed, owner, rows * np.asarray(weight, np.float32)[:, None])
-        return unit_rows(summed)
+        return _averaged(rows, owner, weight, len(texts))
 
-    def encode_tokens(self, texts: Sequence[str], role: Role = "query") -> list[TokenRows]:
-        """Return the last-layer vectors of every token of each text (cut at the model's length), not normalised."""
+    def encode_both(self, texts: Sequence[str], role: Role = "query") -> tuple[np.ndarray, list[TokenRows]]:
+        """Return what ``encode`` returns and the token vectors of each text, from one pass through the model."""
+        for place, text in enumerate(texts):
+            if not text.strip():
+                raise EncodingError(f"第 {place + 1} 条文本是空的，无法编码。")
         if not texts:
-            return []
+            return np.zeros((0, self.dimension), np.float32), []
+        parts, owner, weight = self._parts(texts, role)
         with self._lock:
-            found = self.model.encode(
-                list(texts), output_value=None, prompt=self._prompt(role), batch_size=BATCH_TEXTS,
-                show_progress_bar=False,
-            )  # fmt: skip
-        skipped = len(self._token_ids(self._prompt(role).strip() or ""))
-        return [self._without_specials(one, skipped) for one in found]
+            rows, tokens = self._rows_and_tokens(parts, role)
+        gathered: list[list[TokenRows]] = [[] for _ in texts]
+        for place, one in zip(owner, tokens, strict=True):
+            gathered[place].append(one)
+        return _averaged(rows, owner, weight, len(texts)), [_joined(one) for one in gathered]
 
-    def _without_specials(self, one: dict, skipped: int) -> TokenRows:
+    @cached_property
+    def _rarity(self) -> np.ndarray:
+        size = len(self.model.tokenizer)
+        described = json.loads(self.model.tokenizer.backend_tokenizer.to_str())["model"]
+        rarity = np.full(size, DEFAULT_RARITY, np.float32)
+        if described.get("type") == "Unigram":
+            scores = [-score for _piece, score in described["vocab"]][:size]
+            rarity[: len(scores)] = scores
+        return rarity
+
+    def _rows_and_tokens(self, parts: list[str], role: Role) -> tuple[np.ndarray, list[TokenRows]]:
+        rows = np.zeros((len(parts), self.dimension), np.float32)
+        tokens: list[TokenRows] = [NO_TOKENS] * len(parts)
+        order = sorted(range(len(parts)), key=lambda place: len(parts[place]))
+        skipped = 1 + len(self._token_ids(self._prompt(role).strip()))
+        for batch in _batches(order, [len(part) for part in parts]):
+            found = self.model.encode(
+                [parts[place] for place in batch], output_value=None, prompt=self._prompt(role),
+                batch_size=len(batch), show_progress_bar=False,
+            )  # fmt: skip
+            for place, one in zip(batch, found, strict=True):
+                rows[place] = one["sentence_embedding"].float().cpu().numpy()
+                tokens[place] = self._token_rows(one, skipped)
+        return unit_rows(rows), tokens
+
+    def _token_rows(self, one: dict, skipped: int) -> TokenRows:
         keep = one["attention_mask"].bool().cpu().numpy()
         ids = one["input_ids"].cpu().numpy()[keep]
         rows = one["token_embeddings"].float().cpu().numpy()[keep]
-        special = np.isin(ids, self.model.tokenizer.all_special_ids)
-        special[: skipped + 1] = True
-        return TokenRows(ids[~special], rows[~special])
+        wanted = ~np.isin(ids, self.model.tokenizer.all_special_ids)
+        wanted[:skipped] = False
+        ids = ids[wanted]
+        return TokenRows(ids, np.ascontiguousarray(rows[wanted]), self._rarity[ids])
 
     def _prompt(self, role: Role) -> str:
         prompts = self.model.prompts
         return (prompts.get(role) or (prompts.get("document") if role == "passage" else None)) or ""
 
     def _token_ids(self, text: str) -> list[int]:
-        return self.model.tokenizer(text, add_special_tokens=False, truncation=False)["input_ids"]
+        return self.model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
 
     def _parts(self, texts: Sequence[str], role: Role) -> tuple[list[str], list[int], list[int]]:
         longest = self.model.max_seq_length or 512
@@ -185,6 +220,19 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     if len(bad):
         raise EncodingError(f"第 {bad[0] + 1} 条文本得不到有效向量，请检查编码器模型文件。")
     return rows / lengths[:, None]
+
+
+def _averaged(rows: np.ndarray, owner: list[int], weight: list[int], count: int) -> np.ndarray:
+    summed = np.zeros((count, rows.shape[1]), np.float32)
+    np.add.at(summed, owner, rows * np.asarray(weight, np.float32)[:, None])
+    return unit_rows(summed)
+
+
+def _joined(parts: list[TokenRows]) -> TokenRows:
+    if len(parts) == 1:
+        return parts[0]
+    columns = ([getattr(part, name) for part in parts] for name in ("ids", "rows", "rarity"))
+    return TokenRows(*(np.concatenate(column) for column in columns))
 
 
 def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:

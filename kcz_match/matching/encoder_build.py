@@ -196,7 +196,7 @@ def charsmap(code_points: dict[str, str]) -> bytes:
     """Pack a code point map into the bytes of a ``Precompiled`` normaliser: a double-array trie, then the outputs.
 
     A unit is 32 bits: label in the low byte, bit 8 "a value hangs here", offset from bit 10.  From a unit the child of
-    byte ``b`` lies at ``place ^ b``; its value at ``place`` with bit 31 set.  Only non-empty keys without NUL may occur.
+    byte ``b`` lies at ``place ^ b``; its value at ``place``, bit 31 set.  Keys are single characters other than NUL.
     """
     outputs = bytearray()
     starts: dict[str, int] = {}
@@ -359,7 +359,7 @@ def _manifest(source: bytes) -> dict:
 
 
 def is_built(folder: Path, manifest: dict) -> bool:
-    """Say whether ``folder`` is a finished encoder made from this source in this format, with its weights' full size."""
+    """Say whether ``folder`` is a finished encoder made from this source in this format, every file of full size."""
     try:
         written = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         complete = all((folder / name).stat().st_size == size for name, size in written.pop("files").items())

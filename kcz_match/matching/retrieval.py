@@ -24,9 +24,20 @@ from typing import Protocol
 
 import numpy as np
 
+from kcz_match.matching import late, ranking
+from kcz_match.matching.late import Background, QueryTokens
+from kcz_match.matching.ranking import WEIGHTS, LexicalMatch, Scored, Weights, band
+
+__all__ = [
+    "FIELDS", "VECTOR_FIELDS", "WHOLE", "DenseChannel", "LexicalChannel", "LexicalMatch", "MemoryDense", "Query",
+    "Scored", "Weights", "band", "retrieve", "whole_text",
+]  # fmt: skip
+
 FIELDS = ("title", "problem", "target")
 WHOLE = "whole"
 VECTOR_FIELDS = (WHOLE, *FIELDS)
+DENSE_CANDIDATES = 100
+LEXICAL_CANDIDATES = 60
 
 
 def whole_text(texts: Mapping[str, str]) -> str:
@@ -36,31 +47,24 @@ def whole_text(texts: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for: its compared texts and their unit vectors (role ``query``), by field.
+    """What is looked for: its compared texts, their unit vectors (role ``query``) by field, its tokens.
 
     A free-text search has only ``{"problem": text}`` in ``texts``; ``vectors`` then holds ``whole`` alone or with
-    ``problem``.  ``vectors`` needs ``whole``; each is float32 of shape (d,).
+    ``problem``.  ``vectors`` needs ``whole``; each is float32 of shape (d,).  ``tokens`` turns late interaction on, for
+    a dense channel that has token rows; ``background`` belongs to the encoder.
     """
 
     texts: Mapping[str, str]
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LexicalMatch:
-    """The shared words of a query and one record.
-
-    ``score`` is BM25 (larger is better).  ``coverage`` is the share (0..1) of the query's rarity that the record holds.
-    ``terms`` are the shared tokens with their rarity (idf), rarest first.
-    """
-
-    score: float = 0.0
-    coverage: float = 0.0
-    terms: tuple[tuple[str, float], ...] = ()
+    tokens: QueryTokens | None = None
+    background: Background = late.DEFAULT_BACKGROUND
 
 
 class DenseChannel(Protocol):
-    """Vectors of the indexed records of one (kind, tier)."""
+    """Vectors of the indexed records of one (kind, tier).
+
+    A channel that also has ``token_rows`` (see ``TokenChannel``) makes late interaction possible.
+    """
 
     def search(
         self, vectors: Mapping[str, np.ndarray], weights: Mapping[str, float], limit: int
@@ -73,8 +77,16 @@ class DenseChannel(Protocol):
         """
         ...
 
-    def field_scores(self, vectors: Mapping[str, np.ndarray], ids: Sequence[int]) -> dict[str, np.ndarray]:
-        """Return for each field of ``vectors`` the exact cosines with ``ids``, float32 (len(ids),), NaN where missing."""
+    def field_scores(self, vectors: Mapping[str, np.ndarray], ids: Sequence[int]) -> Mapping[str, np.ndarray]:
+        """Return for each field of ``vectors`` the exact cosines with ``ids``, float32 (n,), NaN where missing."""
+        ...
+
+
+class TokenChannel(DenseChannel, Protocol):
+    """A dense channel that also keeps token rows."""
+
+    def token_rows(self, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """Return the packed token rows (``late.record_tokens``) of those of ``ids`` that have them."""
         ...
 
 
@@ -85,6 +97,74 @@ class LexicalChannel(Protocol):
         """Return up to ``limit`` (record id, BM25 score), best first; records sharing no word are left out."""
         ...
 
-    def matches(self, texts: Mapping[str, str], ids: Sequence[int]) -> dict[int, LexicalMatch]:
-        """Return the shared words of the query with each of ``ids``; a record sharing none may be left out."""
+    def matches(self, texts: Mapping[str, str], record_ids: Sequence[int]) -> Mapping[int, LexicalMatch]:
+        """Return the shared words of the query with each of ``record_ids``; one sharing none may be left out."""
         ...
+
+
+def retrieve(
+    query: Query, dense: DenseChannel, lexical: LexicalChannel, limit: int, weights: Weights = WEIGHTS
+) -> list[Scored]:
+    """Return the ``limit`` best records of both channels, best first, each with the parts of its score.
+
+    Records that only one channel proposed are scored by the evidence of both.
+    """
+    near = dense.search(query.vectors, {WHOLE: 1.0}, max(limit, DENSE_CANDIDATES)) if query.vectors else []
+    worded = lexical.search(query.texts, max(limit, LEXICAL_CANDIDATES))
+    ids = list(dict.fromkeys([record for record, _score in near] + [record for record, _score in worded]))
+    if not ids:
+        return []
+    cosines = dense.field_scores(query.vectors, ids) if query.vectors else {}
+    alike = _token_similarity(query, dense, ids)
+    return ranking.fuse(ids, cosines, alike, lexical.matches(query.texts, ids), query.background, weights)[:limit]
+
+
+def _token_similarity(query: Query, dense: DenseChannel, ids: Sequence[int]) -> np.ndarray:
+    reader = getattr(dense, "token_rows", None)
+    if query.tokens is None or reader is None:
+        return np.full(len(ids), np.nan, np.float32)
+    held = reader(ids)
+    none = np.zeros((0, query.tokens.rows.shape[1]), np.float32)
+    rows = [late.unpack(held[record]) if record in held else none for record in ids]
+    return late.similarities(query.tokens.rows, query.tokens.weights, rows)
+
+
+class MemoryDense:
+    """An exact dense channel over arrays: the twin of the site's index for ``evaluate`` and tests."""
+
+    def __init__(
+        self, ids: Sequence[int], vectors: Mapping[str, np.ndarray], tokens: Mapping[int, bytes] | None = None
+    ) -> None:
+        """Take per field the unit rows (len(ids), d), a missing field as a row of NaN, and packed token rows by id."""
+        self._ids = np.asarray(ids, np.int64)
+        self._place = {int(record): place for place, record in enumerate(ids)}
+        self._vectors = {name: np.asarray(rows, np.float32) for name, rows in vectors.items()}
+        self._tokens = dict(tokens or {})
+
+    def search(
+        self, vectors: Mapping[str, np.ndarray], weights: Mapping[str, float], limit: int
+    ) -> list[tuple[int, float]]:
+        """Return up to ``limit`` (record id, weighted mean cosine), best first, equal scores by rising id."""
+        if not len(self._ids):
+            return []
+        asked = {name: vectors[name] for name in weights if name in vectors}
+        scores = ranking.mean_cosine(self.field_scores(asked, self._ids.tolist()), weights)
+        found = np.flatnonzero(np.isfinite(scores))
+        order = found[np.lexsort((self._ids[found], -scores[found]))][:limit]
+        return [(int(self._ids[place]), float(scores[place])) for place in order]
+
+    def field_scores(self, vectors: Mapping[str, np.ndarray], ids: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return for each field the cosines with ``ids``, NaN for an unknown id or a missing field."""
+        places = np.array([self._place.get(record, -1) for record in ids], np.int64)
+        scores = {}
+        for name, vector in vectors.items():
+            rows = self._vectors.get(name)
+            found = np.full(len(ids), np.nan, np.float32)
+            if rows is not None and len(rows):
+                found[places >= 0] = rows[places[places >= 0]] @ vector
+            scores[name] = found
+        return scores
+
+    def token_rows(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Return the packed token rows of those of ``ids`` that have them."""
+        return {record: self._tokens[record] for record in ids if record in self._tokens}

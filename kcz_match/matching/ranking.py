@@ -1,0 +1,159 @@
+"""Turn the evidence of both channels into one order; a score is only the sum of its parts.  Pure numpy.
+
+Four kinds of evidence, in units of the spread of unrelated texts, so that one table serves any encoder:
+
+- ``tokens``  late interaction over token vectors: the same thing said in other words.  The main one.
+- ``meaning`` mean cosine of the compared fields.
+- ``words``   BM25 relative to the best candidate, **times the share of the query's rare words that the best candidate
+  holds**: where no record speaks the query's language the words count for little; where one does, they decide.
+- ``exact``   rarity of shared model numbers, standards, formulas and the like, up to a ceiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kcz_match.matching.late import Background
+
+PARTS = ("tokens", "meaning", "words", "exact")
+COSINE_TO_TOKENS = 1.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The one table of ranking weights; chosen as docs/decisions/0004-fusion.md tells."""
+
+    tokens: float = 1.0
+    meaning: float = 0.1
+    words: float = 3.4
+    exact: float = 0.135
+    exact_ceiling: float = 8.0
+    fields: Mapping[str, float] = field(
+        default_factory=lambda: {"whole": 1.0, "title": 0.5, "problem": 0.5, "target": 0.5}
+    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the table as plain values, to be stored with a list."""
+        return {**asdict(self), "fields": dict(self.fields)}
+
+
+WEIGHTS = Weights()
+
+
+@dataclass(frozen=True)
+class LexicalMatch:
+    """The shared words of a query and one record.
+
+    ``score`` is BM25 (larger is better).  ``coverage`` is the share (0..1) of the query's rarity that the record holds.
+    ``exact`` is the rarity of the shared exact tokens.  ``terms`` are the shared words with their rarity, rarest first.
+    """
+
+    score: float = 0.0
+    coverage: float = 0.0
+    exact: float = 0.0
+    terms: tuple[tuple[str, float], ...] = ()
+
+
+NO_MATCH = LexicalMatch()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One answer: the record, its score, the parts that sum to it, and the raw evidence for explanations.
+
+    ``cosines`` holds the cosine by field (only fields both sides have), ``token_similarity`` is NaN when the record has
+    no stored token rows yet.
+    """
+
+    record_id: int
+    score: float
+    parts: Mapping[str, float]
+    cosines: Mapping[str, float] = field(default_factory=dict)
+    token_similarity: float = float("nan")
+    words: LexicalMatch = NO_MATCH
+
+    @property
+    def terms(self) -> tuple[tuple[str, float], ...]:
+        """The shared words with their rarity, rarest first."""
+        return self.words.terms
+
+
+def mean_cosine(cosines: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Return the weighted mean (n,) over the fields that are not NaN; a record without any field gets NaN."""
+    names = [name for name in cosines if weights.get(name, 0.0) > 0]
+    table = np.stack([np.asarray(cosines[name], np.float32) for name in names])
+    weight = np.array([weights[name] for name in names], np.float32)[:, None] * np.isfinite(table)
+    total = weight.sum(axis=0)
+    summed = (np.nan_to_num(table) * weight).sum(axis=0)
+    return np.where(total > 0, summed / np.maximum(total, 1e-9), np.nan)
+
+
+def fuse(
+    ids: Sequence[int],
+    cosines: Mapping[str, np.ndarray],
+    token_similarity: np.ndarray,
+    matches: Mapping[int, LexicalMatch],
+    background: Background,
+    weights: Weights = WEIGHTS,
+) -> list[Scored]:
+    """Return the candidates best first; equal scores keep the smaller id first.
+
+    ``cosines`` and ``token_similarity`` are arrays (len(ids),), NaN where unknown.  A record without token rows gets an
+    estimate from its cosine, so that it is neither favoured nor lost; one without vectors stands at the background.
+    """
+    if not ids:
+        return []
+    above = _above_background(mean_cosine(cosines, weights.fields), background.cosine_mean, background.cosine_spread)
+    alike = _above_background(np.asarray(token_similarity), background.token_mean, background.token_spread)
+    tokens = _with_estimates(alike, above)
+    found = [matches.get(record, NO_MATCH) for record in ids]
+    parts = {
+        "tokens": weights.tokens * tokens,
+        "meaning": weights.meaning * np.nan_to_num(above),
+        "words": weights.words * _words(found),
+        "exact": weights.exact * np.minimum([match.exact for match in found], weights.exact_ceiling),
+    }
+    scored = [_scored(place, ids, parts, cosines, token_similarity, found[place]) for place in range(len(ids))]
+    return sorted(scored, key=lambda one: (-one.score, one.record_id))
+
+
+def _above_background(values: np.ndarray, mean: float, spread: float) -> np.ndarray:
+    return (values - mean) / spread
+
+
+def _with_estimates(alike: np.ndarray, above: np.ndarray) -> np.ndarray:
+    known = np.isfinite(alike)
+    both = known & np.isfinite(above)
+    shift = float((alike[both] - COSINE_TO_TOKENS * above[both]).mean()) if both.any() else 0.0
+    return np.where(known, alike, np.nan_to_num(COSINE_TO_TOKENS * above + shift))
+
+
+def _words(found: Sequence[LexicalMatch]) -> np.ndarray:
+    scores = np.array([match.score for match in found])
+    trust = max(match.coverage for match in found)
+    return trust * scores / max(float(scores.max()), 1e-9)
+
+
+def _scored(
+    place: int,
+    ids: Sequence[int],
+    parts: Mapping[str, np.ndarray],
+    cosines: Mapping[str, np.ndarray],
+    token_similarity: np.ndarray,
+    match: LexicalMatch,
+) -> Scored:
+    mine = {name: float(values[place]) for name, values in parts.items()}
+    fields = {name: float(values[place]) for name, values in cosines.items() if np.isfinite(values[place])}
+    return Scored(ids[place], sum(mine.values()), mine, fields, float(token_similarity[place]), match)
+
+
+BANDS: tuple[tuple[str, float], ...] = (("strong", 5.0), ("possible", 3.0), ("weak", 1.5))
+
+
+def band(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:
+    """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` (below the floor) for one answer."""
+    return next((name for name, least in bands if scored.score >= least), "none")
