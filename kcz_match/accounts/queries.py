@@ -118,14 +118,14 @@ def member_counts(organisation_ids: Sequence[int]) -> dict[int, int]:
         select(Membership.organisation_id, func.count())
         .where(Membership.organisation_id.in_(organisation_ids), Membership.ended_at.is_(None))
         .group_by(Membership.organisation_id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def counts_by_kind() -> dict[OrganisationKind, int]:
     """Return how many organisations there are of each kind, closed ones left out; every kind is there."""
     rows = db.session.execute(select(Organisation.kind, func.count()).where(
         Organisation.state != OrganisationState.CLOSED).group_by(Organisation.kind))
-    return dict.fromkeys(OrganisationKind, 0) | dict(rows.tuples().all())
+    return dict.fromkeys(OrganisationKind, 0) | dict(rows.all())
 
 
 def open_invitations(organisation: Organisation) -> Sequence[Invitation]:
@@ -149,7 +149,8 @@ def organisations_of(user: User) -> list[Organisation]:
 def live_memberships(user: User) -> list[Membership]:
     """Return the person's memberships that have not ended, oldest first."""
     return list(db.session.scalars(
-        select(Membership).where(Membership.user_id == user.id, Membership.ended_at.is_(None)).order_by(Membership.id)))
+        select(Membership).where(Membership.user_id == user.id, Membership.ended_at.is_(None))
+        .options(joinedload(Membership.organisation)).order_by(Membership.id)))
 
 
 def actor_for(user: User, organisation_id: int | None) -> Actor:

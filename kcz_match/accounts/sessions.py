@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.orm import joinedload
 
 from kcz_match.accounts import queries
 from kcz_match.accounts.models import Membership, Organisation, SignInTry, User, UserSession
@@ -138,7 +139,7 @@ def live_sessions_of(user: User) -> list[UserSession]:
         select(UserSession).where(
             UserSession.user_id == user.id, UserSession.ended_at.is_(None),
             UserSession.seen_at > now - _limits.idle, UserSession.created_at > now - _limits.absolute)
-        .order_by(UserSession.created_at.desc())))
+        .options(joinedload(UserSession.organisation)).order_by(UserSession.created_at.desc())))
 
 
 def end_session(row: UserSession, actor: Actor, reason: str) -> None:

@@ -125,7 +125,7 @@ def parked() -> list[Job]:
 
 def count_by_status() -> dict[JobStatus, int]:
     """Return how many jobs stand at each status; every status is there."""
-    rows = db.session.execute(select(Job.status, func.count()).group_by(Job.status)).tuples()
+    rows = db.session.execute(select(Job.status, func.count()).group_by(Job.status))
     return dict.fromkeys(JobStatus, 0) | dict(rows.all())
 
 
