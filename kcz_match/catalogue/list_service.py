@@ -15,7 +15,7 @@ from sqlalchemy.orm import load_only
 
 from kcz_match.catalogue.editing import fill
 from kcz_match.catalogue.fields import NEED_FIELD, Direction, Form, Indicator
-from kcz_match.catalogue.list_reading import ReadList, ReadNeed, title_key
+from kcz_match.catalogue.list_reading import CellError, ReadList, ReadNeed, title_key
 from kcz_match.catalogue.models import Need, NeedBatch, NeedIndicator, NeedRemark
 from kcz_match.catalogue.need_service import act
 from kcz_match.catalogue.states import NEEDS, Clarity, NeedState
@@ -49,6 +49,26 @@ class Submitting:
     left: int = 0
 
 
+@dataclass(frozen=True)
+class BatchRow:
+    """One row that was read, as the batch keeps it; see ``list_reading.ReadNeed``.
+
+    ``twin`` is the code or state of a need of the organisation with the same title, or ''.  ``texts`` are there only
+    when the row has errors; ``values`` hold days as ISO text.
+    """
+
+    row: int
+    title: str
+    twin: str
+    clarity: str
+    lacking: list[str]
+    values: dict[str, Any]
+    indicators: list[Indicator]
+    errors: list[CellError]
+    warnings: list[str]
+    texts: dict[str, str]
+
+
 def preview_list(actor: Actor, reading: ReadList, file_name: str, file_hash: str) -> NeedBatch:
     """Keep what was read from a file as a batch that waits for confirmation, and return it.
 
@@ -79,19 +99,29 @@ def notices_of(batch: NeedBatch) -> list[str]:
     return [row["notice"] for row in batch.rows if "notice" in row]
 
 
-def rows_of(batch: NeedBatch) -> list[Row]:
-    """Return the rows that were read, in the order of the sheet; see ``_stored`` for their keys."""
-    return [row for row in batch.rows if "row" in row]
+def rows_of(batch: NeedBatch) -> list[BatchRow]:
+    """Return the rows that were read, in the order of the sheet."""
+    return [
+        BatchRow(
+            **stored
+            | {
+                "indicators": [_indicator(one) for one in stored["indicators"]],
+                "errors": [CellError(**one) for one in stored["errors"]],
+            }
+        )
+        for stored in batch.rows
+        if "row" in stored
+    ]
 
 
 def good_rows(batch: NeedBatch) -> list[int]:
     """Return the numbers of the rows without errors."""
-    return [row["row"] for row in rows_of(batch) if not row["errors"]]
+    return [row.row for row in rows_of(batch) if not row.errors]
 
 
 def new_rows(batch: NeedBatch) -> list[int]:
     """Return the numbers of the rows without errors whose title the organisation had not when the file was read."""
-    return [row["row"] for row in rows_of(batch) if not row["errors"] and not row["twin"]]
+    return [row.row for row in rows_of(batch) if not row.errors and not row.twin]
 
 
 def confirm_batch(batch: NeedBatch, actor: Actor, rows: Collection[int]) -> int:
@@ -107,7 +137,7 @@ def confirm_batch(batch: NeedBatch, actor: Actor, rows: Collection[int]) -> int:
         wanted = set(rows) & set(good_rows(batch))
         if not wanted:
             raise Invalid({"file": "没有可以生成的行。"}, "没有可以生成的行。请下载有错的行，改好再上传。")
-        _make_drafts(batch, actor, [row for row in rows_of(batch) if row["row"] in wanted])
+        _make_drafts(batch, actor, [row for row in rows_of(batch) if row.row in wanted])
         batch.confirmed_at = utc_now()
         audit.write(actor, "need.import", batch, after="confirmed", file=batch.file_name, needs=len(wanted))
     return len(batch_needs(batch))
@@ -263,7 +293,7 @@ def _same_file(organisation_id: int, file_hash: str) -> NeedBatch | None:
     )
 
 
-def _make_drafts(batch: NeedBatch, actor: Actor, rows: Iterable[Row]) -> None:
+def _make_drafts(batch: NeedBatch, actor: Actor, rows: Iterable[BatchRow]) -> None:
     """Add the drafts in a few large statements: the batch's own audit row stands for all of them."""
     for row in rows:
         need = Need(
@@ -279,9 +309,9 @@ def _make_drafts(batch: NeedBatch, actor: Actor, rows: Iterable[Row]) -> None:
             tiers={},
             title="",
             indicators=[],
-            clarity=Clarity(row["clarity"]),
+            clarity=Clarity(row.clarity),
         )
-        fill(need, _live(row["values"]), [_indicator(one) for one in row["indicators"]], {})
+        fill(need, _live(row.values), row.indicators, {})
         db.session.add(need)
     db.session.flush()
 

@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import xlsxwriter
@@ -21,6 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from kcz_match.catalogue.fields import DIRECTION_LABELS, NEED_FIELD, Direction, Form, Indicator
 from kcz_match.catalogue.list_columns import EXAMPLE_MARK, GROUPS, MARK, NOTE_MARK, Column, columns
+from kcz_match.catalogue.list_service import BatchRow
 from kcz_match.catalogue.models import Need
 from kcz_match.catalogue.sheets import LONGEST_CELL, MOST_ROWS
 from kcz_match.catalogue.states import NEEDS
@@ -87,13 +88,12 @@ def needs_csv(needs: Sequence[Need]) -> bytes:
     return stream.getvalue().encode("utf-8-sig")
 
 
-def rejected_xlsx(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def rejected_xlsx(rows: Sequence[BatchRow]) -> bytes:
     """Return the rows of a batch that have errors as they were typed, each with its errors in a last column.
 
-    ``rows`` have ``texts`` (label -> text) and ``errors`` (with ``column`` and ``sentence``).  The cells to mend are
-    red; the file can be uploaded again as it is.
+    The cells to mend are red; the file can be uploaded again as it is.
     """
-    labels = list(dict.fromkeys(label for row in rows for label in row["texts"]))
+    labels = list(dict.fromkeys(label for row in rows for label in row.texts))
     labels = list(dict.fromkeys([*labels, *(column.label for column in columns() if column.needed)]))
     stream = io.BytesIO()
     with xlsxwriter.Workbook(stream, OPTIONS) as book:
@@ -104,11 +104,11 @@ def rejected_xlsx(rows: Sequence[Mapping[str, Any]]) -> bytes:
         sheet.freeze_panes(1, 1)
         text, wrong = _format(book, num_format="@"), _format(book, num_format="@", bg_color="#fde8e6")
         for place, row in enumerate(rows, start=1):
-            bad = {error["column"] for error in row["errors"]}
+            bad = {error.column for error in row.errors}
             for at, label in enumerate(labels):
                 marked = re.sub(r"[（(].*?[)）]|[*＊\s]", "", label) in bad
-                sheet.write_string(place, at, fit(row["texts"].get(label, "")), wrong if marked else text)
-            sheet.write_string(place, len(labels), fit("\n".join(error["sentence"] for error in row["errors"])), wrong)
+                sheet.write_string(place, at, fit(row.texts.get(label, "")), wrong if marked else text)
+            sheet.write_string(place, len(labels), fit("\n".join(error.sentence for error in row.errors)), wrong)
     return stream.getvalue()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask_login import login_required
@@ -15,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from kcz_match.catalogue import list_service, queries
 from kcz_match.catalogue.list_reading import read_file
+from kcz_match.catalogue.list_service import BatchRow
 from kcz_match.catalogue.models import Need, NeedBatch
 from kcz_match.catalogue.parsing import clean
 from kcz_match.catalogue.sheets import MOST_ROWS
@@ -93,7 +93,7 @@ def batch(key: str) -> str:
 def rejected(key: str) -> Response:
     """Give the rows that have errors, to be mended and uploaded again."""
     found = queries.batch_by_key(key, actor())
-    rows = [row for row in list_service.rows_of(found) if row["errors"]]
+    rows = [row for row in list_service.rows_of(found) if row.errors]
     if not rows:
         raise Conflict("这份清单没有要改的行。")
     return _file(needs_sheet.rejected_xlsx(rows), XLSX, f"要改的行_{found.file_name.rpartition('.')[0]}.xlsx")
@@ -199,9 +199,9 @@ def _start(errors: dict[str, str], name: str = "") -> str:
     )
 
 
-def _preview(found: NeedBatch, rows: list[dict[str, Any]]) -> str:
-    wrong = [row for row in rows if row["errors"]]
-    good = [row for row in rows if not row["errors"]]
+def _preview(found: NeedBatch, rows: list[BatchRow]) -> str:
+    wrong = [row for row in rows if row.errors]
+    good = [row for row in rows if not row.errors]
     show = paging.choice_of("show", SHOWN)
     chosen = {"errors": wrong, "good": good}.get(show, rows)
     counts = {"": len(rows), "errors": len(wrong), "good": len(good)}
@@ -219,7 +219,7 @@ def _preview(found: NeedBatch, rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _confirmed(found: NeedBatch, rows: list[dict[str, Any]]) -> str:
+def _confirmed(found: NeedBatch, rows: list[BatchRow]) -> str:
     query = select(Need).where(Need.batch_id == found.id).order_by(Need.id)
     counts = queries.counts_by_state(query, Need.state)
     return render_template(
@@ -229,12 +229,12 @@ def _confirmed(found: NeedBatch, rows: list[dict[str, Any]]) -> str:
         link=paging.link_to_page,
         plan=list_service.undoing_of(found),
         drafts=counts.get(NeedState.DRAFT.value, 0),
-        wrong=sum(bool(row["errors"]) for row in rows),
+        wrong=sum(bool(row.errors) for row in rows),
         most=list_service.MOST_SUBMITTED,
     )
 
 
-def _slice(rows: list[dict[str, Any]]) -> paging.Page[dict[str, Any]]:
+def _slice(rows: list[BatchRow]) -> paging.Page[BatchRow]:
     pages = max(1, -(-len(rows) // PER_PAGE))
     asked = request.args.get("page", "1")
     number = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1, 1), pages)

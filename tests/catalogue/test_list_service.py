@@ -45,14 +45,14 @@ def test_a_preview_writes_the_batch_and_nothing_else(world):
     assert (count(Need), count(NeedIndicator), count(AuditEntry)) == (0, 0, before)
     assert (count(NeedBatch), batch.confirmed_at, batch.organisation_id) == (1, None, world.park.id)
     assert list_service.good_rows(batch) == [2, 3]
-    assert [item["errors"][0]["cell"] for item in list_service.rows_of(batch) if item["errors"]] == ["K4"]
+    assert [item.errors[0].cell for item in list_service.rows_of(batch) if item.errors] == ["K4"]
 
 
 def test_only_rows_with_errors_keep_the_texts_as_they_were_typed(world):
     batch = preview(world, GOOD[0], row(指标1目标="大幅提升"))
     good, wrong = list_service.rows_of(batch)
-    assert good["texts"] == {}
-    assert wrong["texts"]["指标1目标"] == "大幅提升"
+    assert good.texts == {}
+    assert wrong.texts["指标1目标"] == "大幅提升"
 
 
 def test_confirming_makes_drafts_of_the_good_rows_only_with_all_they_said(world):
@@ -108,8 +108,8 @@ def test_a_title_that_the_organisation_has_already_is_warned_about_and_can_be_le
     world.draft(title="压铸件 在线缺陷检测", by=world.of(world.park))
     world.draft(title="油冷电机绝缘漆附着力", by=world.of(world.enterprise))
     batch = preview(world)
-    assert [item["twin"] for item in list_service.rows_of(batch)] == ["草稿", ""]
-    assert list_service.rows_of(batch)[0]["warnings"][0] == "本单位已有同名的需求（草稿）。"
+    assert [item.twin for item in list_service.rows_of(batch)] == ["草稿", ""]
+    assert list_service.rows_of(batch)[0].warnings[0] == "本单位已有同名的需求（草稿）。"
     assert list_service.new_rows(batch) == [3]
     list_service.confirm_batch(batch, world.of(world.park), list_service.new_rows(batch))
     assert [need.title for need in list_service.batch_needs(batch)] == ["油冷电机绝缘漆附着力"]

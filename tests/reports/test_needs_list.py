@@ -127,7 +127,7 @@ def test_a_filled_template_is_read(world):
 def test_rejected_rows_come_back_with_their_errors_and_can_be_mended_and_read_again(world):
     data = sheet([*HEAD, "颜色"], [*row(), "红"], [*row(项目名称="要改的一条", 指标1目标="大幅提升"), "绿"])
     batch = list_service.preview_list(world.of(world.park), read_file(data, "清单.xlsx"), "清单.xlsx", "a")
-    wrong = [one for one in list_service.rows_of(batch) if one["errors"]]
+    wrong = [one for one in list_service.rows_of(batch) if one.errors]
     book = workbook(rejected_xlsx(wrong))
     lines = list(book.active.iter_rows(values_only=True))
     assert [line[lines[0].index("项目名称*")] for line in lines] == ["项目名称*", "要改的一条"]
