@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import vendor
 
 FIRST_INSTALL_MEGABYTES = 4000
 LATER_MEGABYTES = 200
+ENCODER_BUILDER = machine.ROOT / "kcz_match" / "matching" / "encoder_build.py"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TEST_PACKAGES = ("chromium", "fonts-noto-cjk")
 
@@ -58,12 +60,24 @@ def install_packages(name: str) -> None:
 
 
 def build_encoder(folder: Path) -> None:
-    """Build the default encoder into the folder; the builder sees for itself whether a whole one is there."""
+    """Build the default encoder into the folder, unless a whole one of this builder and these packages is there."""
+    stamp = machine.Stamp(folder / ".built", [ENCODER_BUILDER, machine.ROOT / "requirements.txt"])
+    if stamp.holds() and _is_whole(folder):
+        return
     if not (folder / "manifest.json").exists():
         machine.say("Building the default text encoder (once, about half a minute) …")
     machine.call(
         [machine.PYTHON, "-m", "kcz_match.matching.encoder_build", folder], "the default encoder could not be built"
     )
+    stamp.write()
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        files = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
+        return all((folder / name).stat().st_size == size for name, size in files.items())
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def prepare_site(values: dict[str, object]) -> None:

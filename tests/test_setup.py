@@ -14,6 +14,7 @@ from pathlib import Path
 import machine
 import pytest
 import serve
+import setup
 import vendor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,6 +147,36 @@ def test_a_stamp_holds_until_an_input_changes(tmp_path):
     assert stamp.holds()
     listed.write_text("flask==2\n")
     assert not stamp.holds()
+
+
+@pytest.fixture
+def encoder(tmp_path, monkeypatch):
+    """A built encoder of one file, and a function that tells how often the builder was asked since."""
+    asked = tmp_path / "asked"
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho built >> {asked}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(machine, "PYTHON", python)
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "model").write_text("12345")
+    (folder / "manifest.json").write_text(json.dumps({"files": {"model": 5}}))
+    setup.build_encoder(folder)
+    return folder, lambda: len(asked.read_text().splitlines()) - 1
+
+
+def test_a_whole_encoder_is_not_built_again(encoder):
+    folder, times_built = encoder
+    setup.build_encoder(folder)
+    assert times_built() == 0
+
+
+@pytest.mark.parametrize("damage", ["model", "manifest.json", ".built"])
+def test_a_damaged_encoder_is_built_again(encoder, damage):
+    folder, times_built = encoder
+    (folder / damage).write_text("")
+    setup.build_encoder(folder)
+    assert times_built() == 1
 
 
 @pytest.fixture
