@@ -14,7 +14,9 @@ from sqlalchemy import event
 
 from kcz_match import create_app, migrating
 from kcz_match.core.db import db
+from kcz_match.matching import engine
 from tests import factories
+from tests.letters import Letters
 
 
 def _make(folder: Path, fill: Callable[[], None]) -> Path:
@@ -50,10 +52,12 @@ def app(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
     app = create_app({"DATA": tmp_path, "INDEXES": tmp_path / "indexes", "SECRET_KEY": "for tests only", "DEMO": False})
     app.testing = True
     app.config["WTF_CSRF_ENABLED"] = False
+    engine.set_encoder_for_tests(Letters())
     with app.app_context():
         yield app
         db.session.close()
         db.engine.dispose()
+    engine.set_encoder_for_tests(None)
 
 
 @pytest.fixture

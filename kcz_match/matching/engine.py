@@ -16,6 +16,7 @@ from typing import Any
 
 from kcz_match.matching import encoder as encoders
 from kcz_match.matching.index import RecordIndex
+from kcz_match.matching.record_encoder import RecordEncoder
 from kcz_match.matching.vectors import Encodes
 
 
@@ -63,7 +64,8 @@ def engine() -> Engine:
             raise RuntimeError("engine.configure was not called")
         if _state["engine"] is None or _state["process"] != os.getpid():
             settings: Settings = _state["settings"]
-            encoder = _state["encoder for tests"] or encoders.load(settings.encoder_location)
+            encoder = _state["encoder for tests"] or RecordEncoder(
+                encoders.load(settings.encoder_location), settings.indexes)
             _state.update(engine=Engine(settings, encoder), process=os.getpid())
         made: Engine = _state["engine"]
         return made

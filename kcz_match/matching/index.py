@@ -22,7 +22,7 @@ from kcz_match.matching import generations
 from kcz_match.matching.generations import SLICES, Damage, Generation, Mapped, Rows, Slice, Step
 from kcz_match.matching.models import SEARCHED, Vector
 from kcz_match.matching.retrieval import WHOLE
-from kcz_match.matching.vectors import MOST_VARIABLES, PASSAGE, STORED, from_bytes, last_change, reading
+from kcz_match.matching.vectors import MOST_VARIABLES, PASSAGE, STORED, TOKENS, from_bytes, last_change, reading
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +181,18 @@ class Channel:
             for record_id, name, data in self._field_rows(connection, list(vectors), list(places)):
                 scores[name][places[record_id]] = _score(from_bytes(data)[None, :], vectors[name])[0]
         return scores
+
+    def token_rows(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """Return the packed token rows (``late.record_tokens``) of those of ``ids`` that have them."""
+        found: dict[int, bytes] = {}
+        with reading() as connection:
+            for start in range(0, len(ids), MOST_VARIABLES):
+                found.update(connection.execute(
+                    select(Vector.record_id, Vector.data).where(
+                        Vector.kind == self._slice.kind, Vector.record_id.in_(ids[start:start + MOST_VARIABLES]),
+                        Vector.encoder == self._index.encoder, Vector.tier == self._slice.tier,
+                        Vector.role == TOKENS[PASSAGE], Vector.field == WHOLE, Vector.is_live)).tuples().all())
+        return found
 
     def _from_base(self, base: Rows | Mapped, overlay: Overlay, vector: np.ndarray,
                    limit: int) -> list[tuple[int, float]]:

@@ -48,7 +48,7 @@ class Background:
     token_spread: float = 1.0
 
 
-DEFAULT_BACKGROUND = Background(0.83, 0.015, 0.25, 0.07)
+DEFAULT_BACKGROUND = Background(0.864, 0.0135, 0.216, 0.0567)
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,18 @@ def pack(rows: np.ndarray) -> bytes:
     safe = np.maximum(scales.astype(np.float32), 1e-6)
     values = np.clip(np.round(rows / safe[:, None]), -127, 127).astype(np.int8)
     return struct.pack("<HH", count, width) + scales.tobytes() + values.tobytes()
+
+
+def pack_query(tokens: QueryTokens) -> bytes:
+    """Return a query's rows as bytes: as ``pack``, each row as long as its weight."""
+    return pack(tokens.rows * tokens.weights[:, None])
+
+
+def unpack_query(packed: bytes) -> QueryTokens:
+    """Return the query of ``pack_query``: unit rows, and their lengths as weights."""
+    rows = unpack(packed)
+    weights = np.linalg.norm(rows, axis=1).astype(np.float32)
+    return QueryTokens(_unit(rows), weights)
 
 
 def unpack(packed: bytes) -> np.ndarray:

@@ -22,7 +22,8 @@ class Vector(Base):
 
     ``tier`` is what the text was read with: ``public`` and ``members`` are searched, ``own`` only asks.  ``role`` is
     the encoder's prompt: ``passage`` for what is searched, ``query`` for a record that asks.  ``part`` 0 is the whole
-    field, n >= 1 its n-th sentence.  ``data`` is little-endian float32.
+    field, n >= 1 its n-th sentence.  ``data`` is little-endian float32; with the roles ``query_tokens`` and
+    ``passage_tokens`` it is the packed token rows of the text (``late.pack``).
 
     A record that leaves the lists keeps its rows with ``is_live`` false and a new ``change``: readers that only look
     at newer changes hear of it, and its text is not encoded again should it come back.
@@ -47,8 +48,8 @@ class Vector(Base):
         UniqueConstraint("kind", "record_id", "encoder", "tier", "role", "field", "part", name="uq_vector_place"),
         CheckConstraint("kind IN ('need', 'capability')", name="kind"),
         CheckConstraint("tier IN ('public', 'members', 'own')", name="tier"),
-        CheckConstraint("role IN ('query', 'passage')", name="role"),
-        CheckConstraint("tier != 'own' OR role = 'query'", name="own_text_only_asks"),
+        CheckConstraint("role IN ('query', 'passage', 'query_tokens', 'passage_tokens')", name="role"),
+        CheckConstraint("tier != 'own' OR role IN ('query', 'query_tokens')", name="own_text_only_asks"),
         CheckConstraint("part >= 0", name="part"),
         Index("ix_vector_text", "text_hash", "encoder", "role"),
         Index("ix_vector_searched", "encoder", "kind", "tier", "change",

@@ -6,6 +6,7 @@ score; the explanation is read from the two records as this viewer may read them
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,19 +23,21 @@ from kcz_match.core import policy
 from kcz_match.core.calendar import local_day
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.policy import Actor
-from kcz_match.matching import documents, explanation, filters, reading, retrieval, vectors
+from kcz_match.matching import documents, explanation, filters, ranking, reading, vectors
 from kcz_match.matching.documents import Document
+from kcz_match.matching.encoder import EncodingError
 from kcz_match.matching.engine import engine
 from kcz_match.matching.explanation import Explanation, Facts, Side
 from kcz_match.matching.filters import FilterResult
 from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.models import MatchDecision
 from kcz_match.matching.reasons import Decision
-from kcz_match.matching.retrieval import Query
+from kcz_match.matching.ranking import Scored
+from kcz_match.matching.retrieval import Query, retrieve
 from kcz_match.matching.terms import capability_terms, need_terms
 
+log = logging.getLogger(__name__)
 CANDIDATES = 60
-SIMILAR_FLOOR = "possible"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Match:
 
     need: Need
     capability: Capability
-    scored: 'retrieval.Scored'
+    scored: Scored
     band: str
     filters: tuple[FilterResult, ...]
     decision: MatchDecision | None = None
@@ -79,7 +82,12 @@ class Hit:
 
     record: Record
     band: str
-    scored: 'retrieval.Scored'
+    scored: Scored
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The words that the search and the record share, rarest first."""
+        return tuple(term for term, _ in self.scored.terms)
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def similar_needs(values: Mapping[str, object], rows: Sequence[object], actor: A
     """Return needs the actor may know of that are like a typed one; ``but`` is the key of the typed one itself."""
     document = documents.build("need", values, rows)  # type: ignore[arg-type]
     scored = _retrieve(document, "need", actor)
-    hits = [Hit(need, retrieval.band(one), one) for one, need in
+    hits = [Hit(need, ranking.band(one), one) for one, need in
             _load("need", scored, catalogue.needs_visible_to(actor), None) if need.key != but]
     return [hit for hit in hits if hit.band in ("strong", "possible")][:limit]
 
@@ -147,7 +155,7 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
         return Found([])
     scored = _retrieve(document, kind, actor)
     visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
-    hits = [Hit(record, retrieval.band(one), one) for one, record in _load(kind, scored, visible, None)]
+    hits = [Hit(record, ranking.band(one), one) for one, record in _load(kind, scored, visible, None)]
     hits = [hit for hit in hits if hit.band != "none"]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
 
@@ -188,21 +196,29 @@ def _own_document(record: Record, actor: Actor) -> Document:
     return reading.document(record, documents.READ_BY[documents.tier_for(tiers)])
 
 
-def _retrieve(document: Document, kind: str, actor: Actor) -> 'list[retrieval.Scored]':
+def _retrieve(document: Document, kind: str, actor: Actor) -> list[Scored]:
     """Ask the index of ``kind`` in the tier this viewer may search."""
     if not document.texts:
         return []
     tier = documents.MEMBERS if policy.is_member(actor, None) else documents.PUBLIC
-    query = Query(document.texts, vectors.query_vectors(engine().encoder, document))
-    return retrieval.retrieve(query, engine().index.channel(kind, tier), LexicalIndex(db.session.connection(), kind, tier),
+    return retrieve(_query(document), engine().index.channel(kind, tier), LexicalIndex(db.session.connection(), kind, tier),
                     CANDIDATES)
+
+
+def _query(document: Document) -> Query:
+    """Return what a document asks with; without a working encoder it asks by words alone, and the page says so."""
+    try:
+        return vectors.query(engine().encoder, document)
+    except EncodingError:
+        log.exception("the encoder does not work; searching by words only")
+        return Query(document.texts)
 
 
 def _open(kind: str) -> Select:  # type: ignore[type-arg]
     return catalogue.open_needs() if kind == "need" else catalogue.listed_capabilities()
 
 
-def _load(kind: str, scored: 'Sequence[retrieval.Scored]', allowed: Select, but: Record | None) -> list[tuple['retrieval.Scored', Record]]:  # type: ignore[type-arg]
+def _load(kind: str, scored: Sequence[Scored], allowed: Select, but: Record | None) -> list[tuple[Scored, Record]]:  # type: ignore[type-arg]
     """Return the scored records that the query ``allowed`` yields now, in the order of their scores."""
     model = Need if kind == "need" else Capability
     rows = selectinload(Need.indicators) if kind == "need" else selectinload(Capability.claims)
@@ -211,11 +227,11 @@ def _load(kind: str, scored: 'Sequence[retrieval.Scored]', allowed: Select, but:
     return [(one, found[one.record_id]) for one in scored if one.record_id in found]
 
 
-def _match(record: Record, partner: Record, scored: 'retrieval.Scored', decided: Mapping[int, MatchDecision]) -> Match:
+def _match(record: Record, partner: Record, scored: Scored, decided: Mapping[int, MatchDecision]) -> Match:
     need, capability = (record, partner) if isinstance(record, Need) else (partner, record)
     assert isinstance(need, Need) and isinstance(capability, Capability)  # noqa: S101, PT018 - one of each kind
     lines = tuple(filters.check(need_terms(need), capability_terms(capability)))
-    return Match(need, capability, scored, retrieval.band(scored), lines, decided.get(partner.id))
+    return Match(need, capability, scored, ranking.band(scored), lines, decided.get(partner.id))
 
 
 def _decisions(record: Record, actor: Actor) -> dict[int, MatchDecision]:

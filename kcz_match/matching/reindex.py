@@ -84,4 +84,4 @@ def _encoded(part: list[tuple[str, int]]) -> tuple[Known, int]:
         ]
         known = vectors.lookup(connection, engine().encoder.name, wanted)
     complete = vectors.encode_missing(engine().encoder, wanted, known)
-    return complete, len(complete) - len(known)
+    return complete, sum(role in vectors.TOKENS for role, _hash in complete.keys() - known.keys())

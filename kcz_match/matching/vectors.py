@@ -16,11 +16,14 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
 from kcz_match.core.db import db
+from kcz_match.matching import late
 from kcz_match.matching.documents import MEMBERS, OWN, PUBLIC, SEARCHED_TIERS, Document, digest
+from kcz_match.matching.late import Background
 from kcz_match.matching.models import Vector
-from kcz_match.matching.retrieval import WHOLE
+from kcz_match.matching.retrieval import WHOLE, Query
 
 PASSAGE, QUERY = "passage", "query"
+TOKENS = {PASSAGE: "passage_tokens", QUERY: "query_tokens"}
 STORED = np.dtype("<f4")
 MOST_VARIABLES = 500
 
@@ -42,8 +45,17 @@ class Encodes(Protocol):
         """The fingerprint stored with every vector."""
         ...
 
+    @property
+    def background(self) -> Background:
+        """How alike unrelated texts are."""
+        ...
+
     def encode(self, texts: Sequence[str], role: str = ...) -> np.ndarray:
         """Return float32 unit rows (n, d), one for each text."""
+        ...
+
+    def encode_both(self, texts: Sequence[str], role: str = ...) -> tuple[np.ndarray, list[bytes]]:
+        """Return the unit rows (n, d) and the packed token rows of each text."""
         ...
 
 
@@ -58,21 +70,24 @@ def reading() -> Iterator[Connection]:
 
 
 def wanted_rows(documents: Mapping[str, Document]) -> dict[Place, str]:
-    """Return the text of every field vector of a record, from its documents by tier.
+    """Return the text of every field vector of a record, and of its token rows, from its documents by tier.
 
-    Each searched tier gets its own passages.  A record asks with query vectors, which are found again by their text, so
+    Tokens are kept of the whole text only.  Each searched tier gets its own passages.  A record asks with query vectors, which are found again by their text, so
     a tier gets one only where its text differs from what a wider tier reads.
     """
     wanted = {
         Place(tier, PASSAGE, field): content
         for tier in SEARCHED_TIERS for field, content in documents[tier].encoded().items()
     }
+    wanted |= {place._replace(role=TOKENS[PASSAGE]): content for place, content in wanted.items() if place.field == WHOLE}
     asked: set[str] = set()
     for tier in (OWN, MEMBERS, PUBLIC):
         for field, content in documents[tier].encoded().items():
             if content not in asked:
                 asked.add(content)
                 wanted[Place(tier, QUERY, field)] = content
+                if field == WHOLE:
+                    wanted[Place(tier, TOKENS[QUERY], field)] = content
     return wanted
 
 
@@ -107,14 +122,23 @@ def lookup(connection: Connection | Session, encoder: str, wanted: Iterable[tupl
 
 
 def encode_missing(encoder: Encodes, wanted: Iterable[tuple[str, str]], known: Known) -> Known:
-    """Return ``known`` together with the bytes of every (role, text) it lacks, encoded in one batch for each role."""
+    """Return ``known`` together with the bytes of every (role, text) it lacks, encoded in one batch for each role.
+
+    Where tokens are wanted, the same pass gives the vector too.
+    """
     complete = dict(known)
+    asked = {(role, digest(content)): content for role, content in wanted}
+    lacking = {key: content for key, content in asked.items() if key not in complete}
     for role in (PASSAGE, QUERY):
-        texts = {digest(content): content for one, content in wanted if one == role}
-        missing = [hashed for hashed in texts if (role, hashed) not in complete]
-        if missing:
-            rows = checked(encoder.encode([texts[hashed] for hashed in missing], role=role))
-            complete.update({(role, hashed): to_bytes(row) for hashed, row in zip(missing, rows, strict=True)})
+        both = {hashed: content for (one, hashed), content in lacking.items() if one == TOKENS[role]}
+        plain = {hashed: content for (one, hashed), content in lacking.items() if one == role and hashed not in both}
+        if both:
+            rows, packed = encoder.encode_both(list(both.values()), role=role)
+            complete.update({(role, hashed): to_bytes(row) for hashed, row in zip(both, checked(rows), strict=True)})
+            complete.update({(TOKENS[role], hashed): data for hashed, data in zip(both, packed, strict=True)})
+        if plain:
+            rows = checked(encoder.encode(list(plain.values()), role=role))
+            complete.update({(role, hashed): to_bytes(row) for hashed, row in zip(plain, rows, strict=True)})
     return complete
 
 
@@ -175,17 +199,35 @@ def next_change() -> int:
         "ON CONFLICT (id) DO UPDATE SET number = index_change.number + 1 RETURNING number")).scalar_one()
 
 
-def query_vectors(encoder: Encodes, document: Document) -> dict[str, np.ndarray]:
-    """Return the unit vectors (role ``query``) with which a document asks, by field; stored ones are not made again."""
-    return _vectors(encoder, document.encoded(), QUERY)
+def query(encoder: Encodes, document: Document) -> Query:
+    """Return what a document asks with: its texts, unit vectors by field, and tokens; stored ones are not made again.
+
+    A document without text gives a query without vectors.
+    """
+    texts = document.encoded()
+    if not texts:
+        return Query({})
+    wanted = [(QUERY, content) for content in texts.values()] + [(TOKENS[QUERY], texts[WHOLE])]
+    with reading() as connection:
+        known = lookup(connection, encoder.name, wanted)
+    complete = encode_missing(encoder, wanted, known)
+    rows = {name: from_bytes(complete[QUERY, digest(content)]) for name, content in texts.items()}
+    tokens = late.unpack_query(complete[TOKENS[QUERY], digest(texts[WHOLE])])
+    return Query(document.texts, rows, tokens, encoder.background)
 
 
-def sentence_vectors(encoder: Encodes, document: Document) -> dict[str, np.ndarray]:
-    """Return for each compared field the unit rows of its sentences, in order (float32 (n, d), role ``passage``)."""
+def stored_sentence_vectors(encoder: Encodes, document: Document) -> dict[str, np.ndarray]:
+    """Return for each compared field the unit rows of its sentences, in order (float32 (n, d), role ``passage``).
+
+    Nothing is encoded here: a field with a sentence that is not stored is left out, and compared by words instead.
+    """
     sentences = list(document.sentences())
-    found = _vectors(encoder, {sentence: sentence for _, sentence in sentences}, PASSAGE)
-    fields = dict.fromkeys(field for field, _ in sentences)
-    return {field: np.stack([found[sentence] for one, sentence in sentences if one == field]) for field in fields}
+    with reading() as connection:
+        known = lookup(connection, encoder.name, [(PASSAGE, sentence) for _, sentence in sentences])
+    rows: dict[str, list[bytes | None]] = {}
+    for field, sentence in sentences:
+        rows.setdefault(field, []).append(known.get((PASSAGE, digest(sentence))))
+    return {field: np.stack([from_bytes(row) for row in found if row]) for field, found in rows.items() if all(found)}
 
 
 def to_bytes(row: np.ndarray) -> bytes:
@@ -209,14 +251,6 @@ def checked(rows: np.ndarray) -> np.ndarray:
 def last_change(connection: Connection | Session) -> int:
     """Return the number of the last change, 0 when there was none."""
     return connection.execute(text("SELECT number FROM index_change WHERE id = 1")).scalar() or 0
-
-
-def _vectors(encoder: Encodes, texts: Mapping[str, str], role: str) -> dict[str, np.ndarray]:
-    wanted = [(role, content) for content in texts.values()]
-    with reading() as connection:
-        known = lookup(connection, encoder.name, wanted)
-    complete = encode_missing(encoder, wanted, known)
-    return {name: from_bytes(complete[role, digest(content)]) for name, content in texts.items()}
 
 
 def _rows(kind: str, record_id: int, encoder_name: str | None = None) -> Sequence[Vector]:

@@ -27,6 +27,9 @@ from kcz_match.web.record_forms import read_form, understand
 
 blueprint = Blueprint("matches", __name__)
 PER_PAGE = 10
+PART_WORDS = {"tokens": "换了说法的同一件事（逐词比较）", "meaning": "整段意思相近", "words": "用词相同，且别处少见",
+              "exact": "型号、标准号、化学式等完全相同"}
+PART_SHARES = ((0.5, "主要理由"), (0.15, "有作用"), (0.01, "作用很小"), (0.0, "没有作用"))
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Card:
     match: Match
     why: Explanation
     interest_key: str
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """What the place in the list is made of: each kind of reason and how much it did, in a word."""
+        positive = {name: max(value, 0.0) for name, value in self.match.scored.parts.items()}
+        total = sum(positive.values()) or 1.0
+        return [(PART_WORDS[name], next(word for least, word in PART_SHARES if value / total >= least))
+                for name, value in positive.items()]
 
 
 @blueprint.get("/needs/<key>/matches")

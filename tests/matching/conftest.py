@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,25 +13,7 @@ from kcz_match.matching import engine as engines
 from kcz_match.matching.engine import Engine
 from kcz_match.matching.models import Vector
 from kcz_match.matching.vectors import next_change, to_bytes
-
-
-class Letters:
-    """Encodes a text by its pairs of neighbouring letters; remembers what it was given."""
-
-    dimension = 64
-
-    def __init__(self, name: str = "letters@1") -> None:
-        self.name = name
-        self.seen: list[tuple[str, str]] = []
-
-    def encode(self, texts: Sequence[str], role: str = "query") -> np.ndarray:
-        """Return unit rows; texts that share pairs are near."""
-        self.seen += [(role, text) for text in texts]
-        rows = np.full((len(texts), self.dimension), 1e-3, np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for one, two in zip(text, text[1:] + " ", strict=True):
-                row[int.from_bytes(hashlib.md5((one + two).encode()).digest()[:4]) % self.dimension] += 1
-        return rows / np.linalg.norm(rows, axis=1)[:, None]
+from tests.letters import Letters
 
 
 @pytest.fixture

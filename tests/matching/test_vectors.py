@@ -37,7 +37,9 @@ def test_each_searched_tier_has_passages_and_a_query_is_stored_once_for_all_tier
 
     assert sorted(_rows()) == sorted(
         [Place(tier, "passage", field) for tier in ("public", "members") for field in ("whole", "title", "problem")]
-        + [Place("own", "query", field) for field in ("whole", "title", "problem")])
+        + [Place(tier, "passage_tokens", "whole") for tier in ("public", "members")]
+        + [Place("own", "query", field) for field in ("whole", "title", "problem")]
+        + [Place("own", "query_tokens", "whole")])
 
 
 def test_where_a_tier_reads_less_it_asks_with_its_own_text(app, letters):
@@ -150,13 +152,29 @@ def test_stored_query_vectors_are_used_and_missing_ones_are_made(app, letters):
     _put(letters)
     letters.seen.clear()
 
-    found = vectors.query_vectors(letters, _documents()[OWN])
-    other = vectors.query_vectors(letters, Document("text", {"problem": "气孔"}))
+    found = vectors.query(letters, _documents()[OWN])
+    other = vectors.query(letters, Document("text", {"problem": "气孔"}))
 
-    assert sorted(found) == ["problem", "title", "whole"]
-    np.testing.assert_array_equal(found["title"], _row(letters, "压铸件检测"))
+    assert sorted(found.vectors) == ["problem", "title", "whole"]
+    np.testing.assert_array_equal(found.vectors["title"], _row(letters, "压铸件检测"))
     assert [text for _, text in letters.seen if text != "压铸件检测"] == ["气孔"]
-    assert sorted(other) == ["problem", "whole"]
+    assert sorted(other.vectors) == ["problem", "whole"]
+
+
+def test_a_query_has_the_tokens_that_were_stored_with_their_weights(app, letters):
+    _put(letters)
+
+    found = vectors.query(letters, _documents()[OWN])
+
+    assert found.background == letters.background
+    np.testing.assert_allclose(found.tokens.rows, found.vectors["whole"][None, :], atol=0.02)
+    np.testing.assert_allclose(found.tokens.weights, [1.0], atol=0.02)
+
+
+def test_a_document_without_text_asks_nothing(app, letters):
+    found = vectors.query(letters, Document("text", {}))
+
+    assert (found.texts, found.vectors, found.tokens) == ({}, {}, None)
 
 
 def _row(letters, text: str) -> np.ndarray:
@@ -166,10 +184,24 @@ def _row(letters, text: str) -> np.ndarray:
 def test_sentence_vectors_stand_in_the_order_of_the_sentences(app, letters):
     document = Document("need", {"title": "压铸件检测", "problem": "人工看片漏检率高。节拍总是跟不上。"})
 
-    found = vectors.sentence_vectors(letters, document)
+    vectors.put(letters, "need", 1, vectors.wanted_sentences({PUBLIC: document, MEMBERS: document}), {}, sentences=True)
+    db.session.commit()
+
+    found = vectors.stored_sentence_vectors(letters, document)
 
     assert {field: rows.shape for field, rows in found.items()} == {"title": (1, 64), "problem": (2, 64)}
     np.testing.assert_array_equal(found["problem"][1], _row(letters, "节拍总是跟不上。"))
+
+
+def test_a_field_with_a_sentence_that_is_not_stored_is_left_to_its_words(app, letters):
+    document = Document("need", {"title": "压铸件检测", "problem": "人工看片漏检率高。节拍总是跟不上。"})
+    shorter = Document("need", {"title": "压铸件检测", "problem": "人工看片漏检率高。"})
+    vectors.put(letters, "need", 1, vectors.wanted_sentences({PUBLIC: shorter, MEMBERS: shorter}), {}, sentences=True)
+    db.session.commit()
+    letters.seen.clear()
+
+    assert sorted(vectors.stored_sentence_vectors(letters, document)) == ["title"]
+    assert letters.seen == []
 
 
 def test_own_text_cannot_be_stored_for_searching(app, letters):
@@ -185,6 +217,9 @@ def test_a_vector_that_is_not_a_unit_vector_is_refused_and_nothing_is_stored(app
 
         def encode(self, texts, role="query"):
             return np.full((len(texts), 4), value, np.float32)
+
+        def encode_both(self, texts, role="query"):
+            return self.encode(texts), [b""] * len(texts)
 
     with pytest.raises(ValueError, match="not finite or not of length 1"):
         vectors.put(Broken(), "need", 1, vectors.wanted_rows(_documents()), {})
