@@ -191,7 +191,7 @@ class Channel:
                     select(Vector.record_id, Vector.data).where(
                         Vector.kind == self._slice.kind, Vector.record_id.in_(ids[start:start + MOST_VARIABLES]),
                         Vector.encoder == self._index.encoder, Vector.tier == self._slice.tier,
-                        Vector.role == TOKENS[PASSAGE], Vector.field == WHOLE, Vector.is_live)).tuples().all())
+                        Vector.role == TOKENS[PASSAGE], Vector.field == WHOLE, Vector.is_live)).all())
         return found
 
     def _from_base(self, base: Rows | Mapped, overlay: Overlay, vector: np.ndarray,

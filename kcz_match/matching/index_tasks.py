@@ -7,6 +7,7 @@ and only what changed in between is encoded there.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Collection
 
 from sqlalchemy.orm import Session
 
@@ -16,30 +17,47 @@ from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
 from kcz_match.matching import reading as records
 from kcz_match.matching import vectors
-from kcz_match.matching.documents import SEARCHED_TIERS, Document
+from kcz_match.matching.documents import SEARCHED_TIERS, Document, digest
 from kcz_match.matching.engine import engine
 from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.models import IndexBuild
 from kcz_match.matching.vectors import Known, Place
 
 MODELS: dict[str, type[Need] | type[Capability]] = {"need": Need, "capability": Capability}
-SENTENCES_LATER = dt.timedelta(seconds=5)
+SENTENCES_LATER = dt.timedelta(seconds=3)
+MOST_SENTENCES = 16
 
 
 def index_record(kind: str, record_id: int) -> None:
-    """Make vectors and words of a record equal its present state; then leave the jobs that follow from it."""
-    known = _encoded_ahead(kind, record_id, sentences=False)
-    reconcile(kind, record_id, known)
-    jobs.leave("index_sentences", key=f"sentences:{kind}:{record_id}", run_at=utc_now() + SENTENCES_LATER,
-               kind=kind, record_id=record_id)
+    """Make a record found, or no longer found, as its present state wants; then leave the jobs that follow from it.
+
+    Only what a search needs is encoded here, so that a record is searchable soon and a burst of publications does not
+    wait for the rest of each.
+    """
+    known, _ = _encoded_ahead(kind, record_id, wants=vectors.is_needed_to_be_found)
+    reconcile(kind, record_id, known, first_part=True)
+    jobs.leave("index_fields", key=f"fields:{kind}:{record_id}", kind=kind, record_id=record_id)
     db.session.flush()
     if engine().wants_fold():
         jobs.leave("fold_index", key="fold_index")
 
 
+def index_fields(kind: str, record_id: int) -> None:
+    """Complete the vectors of a record: its fields one by one, and what it asks with; sentences follow later."""
+    known, _ = _encoded_ahead(kind, record_id)
+    reconcile(kind, record_id, known)
+    _leave_sentences(kind, record_id)
+
+
 def index_sentences(kind: str, record_id: int) -> None:
-    """Make the sentence vectors of a record equal its present sentences; a record out of the lists keeps its own."""
-    reconcile_sentences(kind, record_id, _encoded_ahead(kind, record_id, sentences=True))
+    """Make the sentence vectors of a record equal its sentences, a few at a time, so that no publication waits long.
+
+    A record out of the lists keeps those it has.
+    """
+    known, left = _encoded_ahead(kind, record_id, sentences=True, most=MOST_SENTENCES)
+    reconcile_sentences(kind, record_id, known, later=left)
+    if left:
+        _leave_sentences(kind, record_id)
 
 
 def fold_index(reason: str = "enough changed") -> None:
@@ -49,24 +67,28 @@ def fold_index(reason: str = "enough changed") -> None:
         db.session.add(IndexBuild(**vars(built)))
 
 
-def reconcile(kind: str, record_id: int, known: Known) -> bool:
+def reconcile(kind: str, record_id: int, known: Known, *, first_part: bool = False) -> bool:
     """Put a listed record's rows in order, take any other out, in the running transaction; return whether any changed.
 
-    ``known`` holds vectors that were encoded before; what it lacks is encoded here, under the write lock.
+    ``known`` holds vectors that were encoded before; what it lacks is encoded here, under the write lock.  With
+    ``first_part`` only what a search needs is: other rows are filled if ``known``, or dropped if their text changed.
     """
     record = db.session.get(MODELS[kind], record_id)
     documents = _documents(record)
     _put_words(kind, record_id, documents)
     if not documents:
         return vectors.remove(kind, record_id, forget=record is None)
-    return vectors.put(engine().encoder, kind, record_id, vectors.wanted_rows(documents), known)
+    wanted = vectors.wanted_rows(documents)
+    later = {place for place in wanted if first_part and not vectors.is_needed_to_be_found(place)}
+    return vectors.put(engine().encoder, kind, record_id, wanted, known, later=later)
 
 
-def reconcile_sentences(kind: str, record_id: int, known: Known) -> bool:
+def reconcile_sentences(kind: str, record_id: int, known: Known, *, later: Collection[Place] = frozenset()) -> bool:
     """Put a listed record's sentence rows in order, as ``reconcile`` does; a record out of the lists keeps its own."""
     documents = _documents(db.session.get(MODELS[kind], record_id))
     wanted = vectors.wanted_sentences(documents) if documents else {}
-    return bool(documents) and vectors.put(engine().encoder, kind, record_id, wanted, known, sentences=True)
+    return bool(documents) and vectors.put(
+        engine().encoder, kind, record_id, wanted, known, sentences=True, later=later)
 
 
 def texts_of(kind: str, record_id: int, session: Session, *, sentences: bool = False) -> dict[Place, str]:
@@ -77,12 +99,25 @@ def texts_of(kind: str, record_id: int, session: Session, *, sentences: bool = F
     return vectors.wanted_sentences(documents) if sentences else vectors.wanted_rows(documents)
 
 
-def _encoded_ahead(kind: str, record_id: int, *, sentences: bool) -> Known:
+def _encoded_ahead(kind: str, record_id: int, *, wants: Callable[[Place], bool] = lambda place: True,
+                   sentences: bool = False, most: int | None = None) -> tuple[Known, set[Place]]:
+    """Return the stored vectors of a record with those of the first ``most`` lacking places that ``wants`` names.
+
+    The second value is the places that still lack theirs.  Holds no transaction while the texts are encoded.
+    """
+    encoder = engine().encoder
     with vectors.reading() as connection, Session(connection) as session:
         texts = texts_of(kind, record_id, session, sentences=sentences)
-        wanted = [(place.role, content) for place, content in texts.items()]
-        known = vectors.lookup(connection, engine().encoder.name, wanted)
-    return vectors.encode_missing(engine().encoder, wanted, known)
+        known = vectors.lookup(connection, encoder.name, [(place.role, text) for place, text in texts.items()])
+    lacking = [place for place, text in texts.items() if (place.role, digest(text)) not in known]
+    now = [place for place in lacking if wants(place)][:most]
+    known = vectors.encode_missing(encoder, [(place.role, texts[place]) for place in now], known)
+    return known, {place for place in lacking if (place.role, digest(texts[place])) not in known}
+
+
+def _leave_sentences(kind: str, record_id: int) -> None:
+    jobs.leave("index_sentences", key=f"sentences:{kind}:{record_id}", run_at=utc_now() + SENTENCES_LATER,
+               kind=kind, record_id=record_id)
 
 
 def _documents(record: Record | None) -> dict[str, Document]:

@@ -7,7 +7,7 @@ an encoder whose scores all lie within 0.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -72,14 +72,15 @@ def reading() -> Iterator[Connection]:
 def wanted_rows(documents: Mapping[str, Document]) -> dict[Place, str]:
     """Return the text of every field vector of a record, and of its token rows, from its documents by tier.
 
-    Tokens are kept of the whole text only.  Each searched tier gets its own passages.  A record asks with query vectors, which are found again by their text, so
-    a tier gets one only where its text differs from what a wider tier reads.
+    Tokens are kept of the whole text only.  Each searched tier has passages of its own.  Query vectors are for asking,
+    and are found again by their text: a tier gets one only where its text differs from what a wider tier reads.
     """
     wanted = {
         Place(tier, PASSAGE, field): content
         for tier in SEARCHED_TIERS for field, content in documents[tier].encoded().items()
     }
-    wanted |= {place._replace(role=TOKENS[PASSAGE]): content for place, content in wanted.items() if place.field == WHOLE}
+    wanted |= {
+        place._replace(role=TOKENS[PASSAGE]): content for place, content in wanted.items() if place.field == WHOLE}
     asked: set[str] = set()
     for tier in (OWN, MEMBERS, PUBLIC):
         for field, content in documents[tier].encoded().items():
@@ -89,6 +90,11 @@ def wanted_rows(documents: Mapping[str, Document]) -> dict[Place, str]:
                 if field == WHOLE:
                     wanted[Place(tier, TOKENS[QUERY], field)] = content
     return wanted
+
+
+def is_needed_to_be_found(place: Place) -> bool:
+    """Say whether a record is not rightly found without the vector of this place; the others may follow a bit later."""
+    return place.field == WHOLE and place.part == 0 and place.role in (PASSAGE, TOKENS[PASSAGE])
 
 
 def wanted_sentences(documents: Mapping[str, Document]) -> dict[Place, str]:
@@ -143,20 +149,24 @@ def encode_missing(encoder: Encodes, wanted: Iterable[tuple[str, str]], known: K
 
 
 def put(encoder: Encodes, kind: str, record_id: int, wanted: Mapping[Place, str], known: Known, *,
-        sentences: bool = False) -> bool:
+        sentences: bool = False, later: Collection[Place] = frozenset()) -> bool:
     """Make the stored rows of a record equal ``wanted`` in the running transaction; return whether any row changed.
 
-    With ``sentences`` the rows of parts n >= 1 are meant, otherwise those of part 0.  What ``known`` lacks is encoded.
+    With ``sentences`` the rows of parts n >= 1 are meant, otherwise those of part 0.  What ``known`` lacks is encoded,
+    except for places in ``later``: those stay empty for now, so that no row ever stands for a text that has changed.
     A row that stays as it was keeps its change number, so doing it twice does nothing the second time.
     """
     rows = {_place(row): row for row in _rows(kind, record_id, encoder.name) if (row.part > 0) == sentences}
     news = {place: content for place, content in wanted.items()
             if place not in rows or not rows[place].is_live or rows[place].text_hash != digest(content)}
-    gone = [row for place, row in rows.items() if place not in wanted and (row.is_live or not _is_searched(row))]
+    held = {(row.role, row.text_hash): row.data for row in rows.values() if row.data} | known
+    empty = {place for place in news if place in later and (place.role, digest(news[place])) not in held}
+    news = {place: content for place, content in news.items() if place not in empty}
+    gone = [row for place, row in rows.items() if place in empty or place not in wanted]
+    gone = [row for row in gone if row.is_live or not _is_searched(row)]
     if not news and not gone:
         return False
-    held = {(row.role, row.text_hash): row.data for row in rows.values() if row.data}
-    complete = encode_missing(encoder, [(place.role, content) for place, content in news.items()], held | dict(known))
+    complete = encode_missing(encoder, [(place.role, content) for place, content in news.items()], held)
     number = next_change()
     for place, content in news.items():
         row = rows.get(place) or Vector(

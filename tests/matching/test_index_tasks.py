@@ -10,11 +10,10 @@ from sqlalchemy import select
 from kcz_match.catalogue import capability_service, need_service
 from kcz_match.core.db import db
 from kcz_match.core.jobs import Job
+from kcz_match.matching import documents, index_tasks, reading, reconciliation, reindex, vectors
 from kcz_match.matching import engine as engines
-from kcz_match.matching import index_tasks, reconciliation, reindex, vectors
 from kcz_match.matching.lexical import pairs, table_name
 from kcz_match.matching.models import IndexBuild, Vector
-from kcz_match.matching.vectors import reading
 from kcz_match.selection import service as selection
 from kcz_match.selection.queries import certificates_of
 from tests.factories import NEED
@@ -22,8 +21,10 @@ from tests.matching.conftest import Letters
 
 
 def _index(record) -> None:
-    index_tasks.index_record(record.lifecycle.kind, record.id)
-    db.session.commit()
+    kind, record_id = record.lifecycle.kind, record.id
+    for task in (index_tasks.index_record, index_tasks.index_fields):
+        task(kind, record_id)
+        db.session.commit()
 
 
 def _dense(engine, kind: str, tier: str, text: str = "压铸件缺陷检测") -> list[int]:
@@ -39,7 +40,7 @@ def _words(kind: str, tier: str, text: str) -> list[int]:
 
 
 def _agrees(engine) -> bool:
-    with reading() as connection:
+    with vectors.reading() as connection:
         return reconciliation.differences(connection, engine.encoder.name) == []
 
 
@@ -172,11 +173,49 @@ def test_a_stale_capability_stays_and_an_unlisted_one_leaves(world, engine):
     assert _dense(engine, "capability", "public") == []
 
 
+def _job(key: str) -> Job:
+    return db.session.scalars(select(Job).where(Job.key == key)).one()
+
+
+def test_a_record_is_found_after_one_text_was_encoded_and_the_rest_follows(world, engine):
+    need = world.need()
+
+    index_tasks.index_record("need", need.id)
+    db.session.commit()
+
+    assert [(role, text.splitlines()[0]) for role, text in engine.encoder.seen] == [("passage", need.title)]
+    assert _dense(engine, "need", "public") == [need.id]
+    job = _job(f"fields:need:{need.id}")
+    assert (job.task, job.args) == ("index_fields", {"kind": "need", "record_id": need.id})
+    index_tasks.index_fields(**job.args)
+    db.session.commit()
+    rows = db.session.scalars(select(Vector)).all()
+    assert {row.field for row in rows if row.role == "passage"} == {"whole", "title", "problem", "target"}
+    assert {row.role for row in rows} == {"passage", "passage_tokens", "query", "query_tokens"}
+
+
+def test_after_an_edit_no_vector_of_the_old_text_remains_even_before_the_new_ones_are_made(world, engine):
+    need = world.need()
+    _index(need)
+    kept = {row.text_hash for row in db.session.scalars(select(Vector)) if row.field in ("title", "target")}
+    need.problem = NEED["problem"] + "另有新的难点。"
+    db.session.commit()
+
+    index_tasks.index_record("need", need.id)
+    db.session.commit()
+
+    held = {documents.digest(text) for document in reading.documents(need).values()
+            for text in document.encoded().values()}
+    rows = db.session.scalars(select(Vector)).all()
+    assert {row.text_hash for row in rows} <= held
+    assert kept <= {row.text_hash for row in rows}
+    assert [row for row in rows if row.field == "problem"] == []
+
+
 def test_sentence_vectors_follow_a_little_later_and_do_not_touch_the_lists(world, engine):
     need = world.need()
     _index(need)
-    job = db.session.scalar(select(Job).where(Job.key == f"sentences:need:{need.id}"))
-    assert job is not None
+    job = _job(f"sentences:need:{need.id}")
     assert (job.task, job.args) == ("index_sentences", {"kind": "need", "record_id": need.id})
     change = engine.index.changes_waiting()
 
@@ -188,6 +227,23 @@ def test_sentence_vectors_follow_a_little_later_and_do_not_touch_the_lists(world
     assert {row.field for row in parts} == {"title", "problem", "target"}
     assert engine.index.changes_waiting() == change + 1
     assert _dense(engine, "need", "public") == [need.id]
+
+
+def test_many_sentences_are_encoded_a_few_at_a_time(world, engine, monkeypatch):
+    need = world.need()
+    wanted = len(vectors.wanted_sentences(reading.documents(need)))
+    db.session.rollback()
+    monkeypatch.setattr(index_tasks, "MOST_SENTENCES", 3)
+    counts = []
+
+    for _ in range(1 + wanted // 3):
+        before = len(engine.encoder.seen)
+        index_tasks.index_sentences("need", 1)
+        db.session.commit()
+        counts.append(len(engine.encoder.seen) - before)
+
+    assert counts == [3] * (wanted // 3) + [wanted % 3]
+    assert db.session.query(Vector).filter(Vector.part > 0).count() == wanted
 
 
 class Nosy(Letters):
@@ -203,7 +259,7 @@ class Nosy(Letters):
         return super().encode(texts, role)
 
 
-@pytest.mark.parametrize("task", [index_tasks.index_record, index_tasks.index_sentences])
+@pytest.mark.parametrize("task", [index_tasks.index_record, index_tasks.index_fields, index_tasks.index_sentences])
 def test_others_may_write_while_texts_are_encoded(world, engine, app, task):
     record_id = world.need().id
     db.session.rollback()
@@ -233,8 +289,9 @@ def test_an_edit_that_slips_in_while_encoding_is_indexed_too(world, engine):
     record_id = need.id
     db.session.rollback()
 
-    index_tasks.index_record("need", record_id)
-    db.session.commit()
+    for task in (index_tasks.index_record, index_tasks.index_fields):
+        task("need", record_id)
+        db.session.commit()
 
     assert _words("need", "public", "氢燃料电池") == [need.id]
     vector = slow.encode(["氢燃料电池密封\n压铸 X射线 缺陷识别"], role="query")[0]
