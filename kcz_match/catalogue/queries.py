@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import Select, and_, false, func, or_, select, true
+from sqlalchemy.orm import selectinload
 
 from kcz_match.accounts.models import Organisation
 from kcz_match.catalogue.models import Capability, Need, NeedBatch, SharedNeed
@@ -26,12 +27,12 @@ from kcz_match.selection.queries import certified_ids
 def needs_visible_to(actor: Actor) -> Select[tuple[Need]]:
     """Return the query of needs that ``actor`` may know of: the same answer as the rule ``need.read``, in SQL."""
     listed = and_(Need.state.in_(LISTED_NEED_STATES), Need.organisation_id.in_(certified_ids()))
-    return select(Need).where(or_(listed, _needs_of_own_side(actor)))
+    return select(Need).options(selectinload(Need.organisation)).where(or_(listed, _needs_of_own_side(actor)))
 
 
 def needs_on_own_side(actor: Actor) -> Select[tuple[Need]]:
     """Return the query of needs that ``actor`` reads whole: its own, its district's, or for the Office all."""
-    return select(Need).where(_needs_of_own_side(actor))
+    return select(Need).options(selectinload(Need.organisation)).where(_needs_of_own_side(actor))
 
 
 def open_needs() -> Select[tuple[Need]]:
@@ -41,12 +42,13 @@ def open_needs() -> Select[tuple[Need]]:
 
 def capabilities_visible_to(actor: Actor) -> Select[tuple[Capability]]:
     """Return the query of capabilities that ``actor`` may know of: the same answer as ``capability.read``, in SQL."""
-    return select(Capability).where(or_(_capability_listed(), _capabilities_of_own_side(actor)))
+    return select(Capability).options(selectinload(Capability.organisation)).where(
+        or_(_capability_listed(), _capabilities_of_own_side(actor)))
 
 
 def capabilities_on_own_side(actor: Actor) -> Select[tuple[Capability]]:
     """Return the query of capabilities that ``actor`` reads whole: its own, those it approves, or for the Office all."""
-    return select(Capability).where(_capabilities_of_own_side(actor))
+    return select(Capability).options(selectinload(Capability.organisation)).where(_capabilities_of_own_side(actor))
 
 
 def listed_capabilities() -> Select[tuple[Capability]]:
@@ -98,7 +100,8 @@ def needs_waiting_for(actor: Actor) -> Select[tuple[Need]]:
         conditions.append(and_(Need.district_code == actor.district_code, Need.state == NeedState.SUBMITTED))
     if actor.organisation_kind == "office":
         conditions.append(Need.state == NeedState.DISTRICT_APPROVED)
-    return select(Need).where(or_(*conditions)).order_by(Need.state_since, Need.id)
+    return select(Need).options(selectinload(Need.organisation), selectinload(Need.remarks)).where(
+        or_(*conditions)).order_by(Need.state_since, Need.id)
 
 
 def capabilities_waiting_for(actor: Actor) -> Select[tuple[Capability]]:
@@ -106,7 +109,8 @@ def capabilities_waiting_for(actor: Actor) -> Select[tuple[Capability]]:
     own = and_(Capability.organisation_id == actor.organisation_id,
                Capability.state.in_([CapabilityState.RETURNED, CapabilityState.STALE]))
     review = and_(Capability.approver_id == actor.organisation_id, Capability.state == CapabilityState.SUBMITTED)
-    return select(Capability).where(or_(own, review)).order_by(Capability.state_since, Capability.id)
+    return select(Capability).options(selectinload(Capability.organisation)).where(
+        or_(own, review)).order_by(Capability.state_since, Capability.id)
 
 
 def suppliers_in(industry: str, limit: int = 6) -> list[tuple[Organisation, int]]:

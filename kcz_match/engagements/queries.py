@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import selectinload
 
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core import policy
@@ -13,11 +14,13 @@ from kcz_match.engagements.models import Interest
 from kcz_match.engagements.states import InterestState
 
 OPEN_STATES = (InterestState.SENT, InterestState.ACCEPTED)
+BOTH_SIDES = tuple(selectinload(side) for side in (
+    Interest.need, Interest.capability, Interest.asker, Interest.answerer))
 
 
 def interests_visible_to(actor: Actor) -> Select[tuple[Interest]]:
     """Return the query of interests that ``actor`` may read: the same answer as ``interest.read``, in SQL."""
-    query = select(Interest).order_by(Interest.sent_at.desc(), Interest.id.desc())
+    query = select(Interest).options(*BOTH_SIDES).order_by(Interest.sent_at.desc(), Interest.id.desc())
     if policy.is_office(actor, None):
         return query
     return query.where(or_(Interest.asker_id == actor.organisation_id, Interest.answerer_id == actor.organisation_id))
@@ -39,7 +42,7 @@ def open_interest(need: Need, capability: Capability) -> Interest | None:
 
 def interests_waiting_for(actor: Actor) -> Select[tuple[Interest]]:
     """Return the query of interests that the actor's organisation must answer, the most urgent first."""
-    return select(Interest).where(
+    return select(Interest).options(*BOTH_SIDES).where(
         Interest.answerer_id == actor.organisation_id, Interest.state == InterestState.SENT
     ).order_by(Interest.due_at, Interest.id)
 
@@ -52,4 +55,5 @@ def interests_of(record: Need | Capability, actor: Actor) -> list[Interest]:
 
 def late_interests() -> Select[tuple[Interest]]:
     """Return the query of interests that ended unanswered, newest first: silence has an owner."""
-    return select(Interest).where(and_(Interest.state == InterestState.EXPIRED)).order_by(Interest.due_at.desc())
+    return select(Interest).options(*BOTH_SIDES).where(
+        Interest.state == InterestState.EXPIRED).order_by(Interest.due_at.desc())
