@@ -113,7 +113,9 @@ def start_session(user: User, organisation_id: int | None, *, address: str, devi
 
 def live_session(token: str) -> UserSession | None:
     """Return the session of a token while it is alive: not ended, not idle too long, not too old, account enabled."""
-    row = db.session.scalar(select(UserSession).where(UserSession.token_hash == _digest(token)))
+    row = db.session.scalar(
+        select(UserSession).where(UserSession.token_hash == _digest(token))
+        .options(joinedload(UserSession.user), joinedload(UserSession.organisation)))
     if row is None or row.ended_at is not None or row.user.is_disabled:
         return None
     now = utc_now()
