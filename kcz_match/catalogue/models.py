@@ -92,7 +92,7 @@ class Need(Base):
     origin: Mapped[str] = mapped_column(default="form")
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("need_batch.id"), index=True)
     shared_need_id: Mapped[int | None] = mapped_column(ForeignKey("shared_need.id"), index=True)
-    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("need.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("need.id"), index=True)
     state: Mapped[NeedState] = mapped_column(choice(NeedState), default=NeedState.DRAFT)
     state_since: Mapped[dt.datetime] = mapped_column(default=utc_now)
     clarity: Mapped[Clarity] = mapped_column(choice(Clarity), default=Clarity.CONCEPT)

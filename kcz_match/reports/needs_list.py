@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from docx import Document
 from docx.enum.section import WD_ORIENT
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_ALIGN_VERTICAL, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -38,7 +38,7 @@ class _Column:
 
 
 NARROW = (
-    _Column("序号", 1.1),
+    _Column("序号", 1.3),
     _Column("编号", 2.6),
     _Column("项目名称", 3.6),
     _Column("行业领域\n需求类型", 2.5),
@@ -48,7 +48,7 @@ NARROW = (
     _Column("紧急程度\n完成时限", 2.1),
 )
 WITH_UNIT = (
-    _Column("序号", 1.1),
+    _Column("序号", 1.3),
     _Column("编号", 2.6),
     _Column("需求单位", 2.8),
     _Column("项目名称", 3.3),
@@ -168,8 +168,11 @@ def _add_row(table: Table, texts: Sequence[str], heads: Sequence[_Column]) -> No
 
 def _fill_cell(cell: _Cell, text: str, width: float, font: str = SONG, *, centred: bool = False) -> None:
     cell.width = Cm(width)
+    cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
     for place, line in enumerate(text.split("\n")):
         paragraph = cell.paragraphs[0] if place == 0 else cell.add_paragraph()
+        paragraph.paragraph_format.space_before = Pt(2 if place == 0 else 0)
+        paragraph.paragraph_format.space_after = Pt(2 if place == text.count("\n") else 0)
         if centred:
             paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
         _write(paragraph, line, font)

@@ -453,6 +453,7 @@ def upgrade() -> None:
     with op.batch_alter_table('need', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_need_batch_id'), ['batch_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_need_district_code'), ['district_code'], unique=False)
+        batch_op.create_index(batch_op.f('ix_need_merged_into_id'), ['merged_into_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_need_organisation_id'), ['organisation_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_need_shared_need_id'), ['shared_need_id'], unique=False)
         batch_op.create_index('ix_need_state_published_at', ['state', 'published_at'], unique=False)
@@ -592,6 +593,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_need_state_published_at')
         batch_op.drop_index(batch_op.f('ix_need_shared_need_id'))
         batch_op.drop_index(batch_op.f('ix_need_organisation_id'))
+        batch_op.drop_index(batch_op.f('ix_need_merged_into_id'))
         batch_op.drop_index(batch_op.f('ix_need_district_code'))
         batch_op.drop_index(batch_op.f('ix_need_batch_id'))
 
