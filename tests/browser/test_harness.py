@@ -82,16 +82,23 @@ def test_a_blocked_inline_style_is_reported(site, look):
 
 def test_pictures_are_named_for_path_and_width_and_tell_a_page_that_is_too_wide(browser, site, tmp_path, capsys):
     url = site(wide=PAGE % f"<pre>{'宽' * 200}</pre>", fits=PAGE % "<p>合适</p>")
-    made = screenshots.take(browser, url, screenshots.Visitor(["/wide", "/fits"]), tmp_path, (390,))
+    made = screenshots.take(browser, url, [screenshots.Look("/wide"), screenshots.Look("/fits")], tmp_path, (390,))
     assert made == [tmp_path / "wide-390.png", tmp_path / "fits-390.png"]
     assert [path.read_bytes()[:4] for path in made] == [b"\x89PNG", b"\x89PNG"]
     assert capsys.readouterr().out.splitlines() == [f"200 {made[0]} is wider than its window", f"200 {made[1]}"]
 
 
 def test_a_page_that_is_not_there_gets_a_picture_of_the_answer(browser, site, tmp_path, capsys):
-    made = screenshots.take(browser, site(), screenshots.Visitor(["/needs/abc?tab=match"]), tmp_path, (1280,))
+    made = screenshots.take(browser, site(), [screenshots.Look("/needs/abc?tab=match")], tmp_path, (1280,))
     assert capsys.readouterr().out == f"404 {tmp_path / 'needs-abc-tab-match-1280.png'}\n"
     assert made[0].exists()
+
+
+def test_a_link_is_followed_to_a_record_whose_address_is_not_known(browser, site, tmp_path, capsys):
+    url = site(list=PAGE % '<a href="/rec">需求甲</a>', rec_part=PAGE % "<p>匹配</p>")
+    look = screenshots.Look("/list", follow="需求甲", then=".part", name="main")
+    screenshots.take(browser, url, [look], tmp_path, (1280,))
+    assert capsys.readouterr().out == f"200 {tmp_path / 'main-1280.png'}\n"
 
 
 def test_the_front_page_is_called_home():
