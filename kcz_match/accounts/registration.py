@@ -25,10 +25,13 @@ PARENT_KINDS = {OrganisationKind.ENTERPRISE: {OrganisationKind.PARK, Organisatio
                 OrganisationKind.SERVICE_TEAM: {OrganisationKind.SOCIETY}}
 
 
-def organisation_errors(kind: OrganisationKind, full_name: str, credit_code: str, district_code: str, level: str,
+def organisation_errors(kind: str, full_name: str, credit_code: str, district_code: str, level: str,
                         parent_id: int | None) -> dict[str, str]:
-    """Return a sentence per field of what is wrong with the facts of a new organisation; empty when nothing is."""
-    errors: dict[str, str] = {}
+    """Return a sentence per field of what is wrong with the facts of a new organisation; empty when nothing is.
+
+    ``kind`` is '' when none, or an unknown one, was chosen.
+    """
+    errors = {} if kind else {"kind": "请选择单位类别。"}
     if not full_name.strip():
         errors["full_name"] = "请填写单位全称。"
     elif db.session.scalar(select(Organisation.id).where(Organisation.full_name == full_name.strip())):

@@ -42,9 +42,7 @@ def register_organisation(
     society) and ``Forbidden`` unless the Office acts.
     """
     policy.require(actor, "organisation.register")
-    if kind not in set(OrganisationKind):
-        raise Invalid({"kind": "请选择单位类别。"})
-    kind = OrganisationKind(kind)
+    kind = OrganisationKind(kind) if kind in set(OrganisationKind) else ""
     level = level if kind in LEVELS_OF_KIND else ""
     parent_id = parent_id if kind in MUST_HAVE_PARENT else None
     aliases = tidy(aliases)

@@ -33,16 +33,14 @@ def sign_in() -> Answer:
 def take_sign_in() -> Answer:
     """Check the password and open a session with a new token; an older one of this browser ends."""
     email = request.form.get("email", "")
-    former = session_row()
-    former_key = former.key if former else ""
+    former = _former_key()
     try:
         row, token = sessions.sign_in(email, request.form.get("password", ""), **_where())
     except (sessions.WrongPassword, sessions.Paused) as refusal:
         db.session.rollback()
         return render_template("accounts/sign_in.html", errors={"password": refusal.sentence}, email=email,
                                next=request.form.get("next", "")), refusal.status
-    if former_key:
-        sessions.end_session(queries.session_by_key(former_key), actor(), "在同一浏览器重新登录")
+    _end_former(former)
     db.session.commit()
     open_session(row, token)
     return redirect(_next())
@@ -68,7 +66,7 @@ def invitation(secret: str) -> Answer:
                                       "is_known": _must_prove(found)}
     if request.method == "GET":
         return render_template("accounts/invitation.html", errors={}, **page)
-    password = request.form.get("password", "")
+    password, former = request.form.get("password", ""), _former_key()
     try:
         if not page["is_known"] and password != request.form.get("again", ""):
             raise Invalid({"again": "两次输入的密码不一样。请重新输入。"})
@@ -80,6 +78,7 @@ def invitation(secret: str) -> Answer:
     choices = [one.id for one in queries.organisations_of(user)]
     home = unit.id if unit.id in choices else next(iter(choices), None)
     row, token = sessions.start_session(user, home, **_where())
+    _end_former(former)
     db.session.commit()
     open_session(row, token)
     say(sentence)
@@ -162,6 +161,17 @@ def end_session(key: str) -> Response:
 def _must_prove(invitation: Invitation) -> bool:
     """Say whether the invited person has an account and so proves its password instead of choosing one."""
     return not invitation.resets_password and queries.user_by_email(invitation.email) is not None
+
+
+def _former_key() -> str:
+    row = session_row()
+    return row.key if row else ""
+
+
+def _end_former(key: str) -> None:
+    """End the session that this browser had before it got a new one."""
+    if key:
+        sessions.end_session(queries.session_by_key(key), actor(), "在同一浏览器重新登录")
 
 
 def _row() -> Any:

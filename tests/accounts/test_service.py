@@ -90,6 +90,12 @@ def test_a_wrong_registration_is_refused_at_its_field_and_nothing_is_written(wor
     assert len(queries.organisations()) == count
 
 
+def test_everything_that_is_wrong_is_said_at_once(world):
+    with pytest.raises(Invalid) as refusal:
+        service.register_organisation(world.office_manager, kind="", full_name="", credit_code="1", district_code="9")
+    assert set(refusal.value.errors) == {"kind", "full_name", "credit_code", "district_code"}
+
+
 def test_a_parent_must_be_of_the_right_kind_and_running(world):
     enterprise = {"kind": "enterprise", "full_name": "示例·新厂", "district_code": "440112"}
     service.move_organisation(world.park, "suspend", world.office_manager, reason="查")

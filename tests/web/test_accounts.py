@@ -108,6 +108,14 @@ def test_signing_in_changes_the_token_and_ends_the_former_session_of_the_browser
     assert not is_signed_in(client)
 
 
+def test_joining_by_a_link_ends_the_session_of_whoever_used_the_browser_before(world, client):
+    enter(client, manager_of(world.society))
+    secret = service.invite(world.park, world.of(world.park), email="neu@example.org", name="新人", role="officer")
+    db.session.commit()
+    client.post(f"/invitations/{secret}", data={"password": NEW_PASSWORD, "again": NEW_PASSWORD})
+    assert [row.user.email for row in live()] == ["neu@example.org"]
+
+
 def test_a_cookie_kept_from_before_is_worth_nothing_after_signing_out(world, client):
     enter(client)
     kept = cookie(client)
