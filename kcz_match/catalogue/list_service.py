@@ -6,15 +6,14 @@ Until ``confirm_batch`` nothing is written but the batch itself, whose ``rows`` 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import load_only
 
-from kcz_match.catalogue.editing import fill
-from kcz_match.catalogue.fields import NEED_FIELD, Direction, Form, Indicator
+from kcz_match.catalogue.fields import NEED_FIELD, NEED_FIELDS, Direction, Form, Indicator
 from kcz_match.catalogue.list_reading import CellError, ReadList, ReadNeed, title_key
 from kcz_match.catalogue.models import Need, NeedBatch, NeedIndicator, NeedRemark
 from kcz_match.catalogue.need_service import act
@@ -29,6 +28,7 @@ MOST_BATCHES = 50
 LONGEST_NAME = 200
 GONE_STATES = (NeedState.WITHDRAWN, NeedState.MERGED, NeedState.REJECTED)
 Row = dict[str, Any]
+BLANK: dict[Form, Any] = {Form.CHOICES: [], Form.NUMBER: None, Form.DATE: None, Form.FLAG: False}
 
 
 @dataclass
@@ -293,27 +293,34 @@ def _same_file(organisation_id: int, file_hash: str) -> NeedBatch | None:
     )
 
 
-def _make_drafts(batch: NeedBatch, actor: Actor, rows: Iterable[BatchRow]) -> None:
-    """Add the drafts in a few large statements: the batch's own audit row stands for all of them."""
-    for row in rows:
-        need = Need(
-            organisation_id=batch.organisation_id,
-            district_code=actor.district_code,
-            created_by=actor.user_id,
-            state=NeedState.DRAFT,
-            state_since=utc_now(),
-            created_at=utc_now(),
-            origin="list",
-            batch_id=batch.id,
-            modes=[],
-            tiers={},
-            title="",
-            indicators=[],
-            clarity=Clarity(row.clarity),
-        )
-        fill(need, _live(row.values), row.indicators, {})
-        db.session.add(need)
-    db.session.flush()
+def _make_drafts(batch: NeedBatch, actor: Actor, rows: Sequence[BatchRow]) -> None:
+    """Add the drafts in two large statements, since others wait for the database meanwhile.
+
+    The batch's own audit row stands for all of them.
+    """
+    now = utc_now()
+    shared = {
+        "organisation_id": batch.organisation_id,
+        "district_code": actor.district_code,
+        "created_by": actor.user_id,
+        "state": NeedState.DRAFT,
+        "state_since": now,
+        "created_at": now,
+        "saved_at": now,
+        "origin": "list",
+        "batch_id": batch.id,
+        "tiers": {},
+    }
+    blank = {field.name: BLANK.get(field.form, "") for field in NEED_FIELDS}
+    drafts = [blank | shared | _live(row.values) | {"clarity": Clarity(row.clarity)} for row in rows]
+    ids = db.session.scalars(insert(Need).returning(Need.id, sort_by_parameter_order=True), drafts).all()
+    indicators = [
+        {"need_id": need_id, "position": place} | asdict(indicator)
+        for need_id, row in zip(ids, rows, strict=True)
+        for place, indicator in enumerate(row.indicators)
+    ]
+    if indicators:
+        db.session.execute(insert(NeedIndicator), indicators)
 
 
 def _live(values: Row) -> Row:

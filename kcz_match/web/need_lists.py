@@ -9,7 +9,7 @@ import io
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask_login import login_required
 from sqlalchemy import Select, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from kcz_match.catalogue import list_service, queries
@@ -168,7 +168,7 @@ def export(kind: str) -> Response:
             + ("，或改导 Excel。" if kind == "docx" else "。")
         )
     needs = db.session.scalars(
-        query.options(selectinload(Need.indicators), joinedload(Need.organisation)).order_by(Need.code, Need.id)
+        query.options(selectinload(Need.indicators), selectinload(Need.organisation)).order_by(Need.code, Need.id)
     ).all()
     today = local_day(utc_now())
     if kind == "docx":
