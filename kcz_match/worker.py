@@ -19,6 +19,7 @@ from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
 from kcz_match.engagements import service as engagements
 from kcz_match.matching import index_tasks
+from kcz_match.matching.engine import engine
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def run(app: Flask) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    engine().warm_up()
     log.info("worker is ready")
     while not stop.is_set():
         with app.app_context():
