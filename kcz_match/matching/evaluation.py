@@ -12,11 +12,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pysqlite3
 
 from kcz_match.matching import late
 from kcz_match.matching.lexical import LexicalIndex
@@ -142,7 +144,19 @@ def rank(
     say(f"正在编码 {len(benchmark.queries)} 条查询…")
     queries = _queries(benchmark.queries, encoder, space)
     encode_seconds = time.perf_counter() - started
-    lexical = _lexical(benchmark.documents)
+    with closing(pysqlite3.connect(":memory:")) as connection:
+        lexical = _lexical(benchmark.documents, connection)
+        return _run(benchmark, queries, dense, lexical, weights, encode_seconds)
+
+
+def _run(
+    benchmark: Benchmark,
+    queries: Sequence[Query],
+    dense: MemoryDense,
+    lexical: LexicalIndex,
+    weights: Weights,
+    encode_seconds: float,
+) -> Ranked:
     keys = [line.key for line in benchmark.documents]
     runs: dict[str, dict[str, list[str]]] = {"dense": {}, "lexical": {}, "fused": {}}
     scored = {}
@@ -293,10 +307,8 @@ def _queries(lines: Sequence[Line], encoder: Any, space: late.Space) -> list[Que
     ]
 
 
-def _lexical(documents: Sequence[Line]) -> LexicalIndex:
-    import pysqlite3
-
-    lexical = LexicalIndex(pysqlite3.connect(":memory:"), "document", "public")
+def _lexical(documents: Sequence[Line], connection: Any) -> LexicalIndex:
+    lexical = LexicalIndex(connection, "document", "public")
     lexical.create()
     for place, line in enumerate(documents):
         lexical.put(place, line.texts)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from flask import Flask
 
 from kcz_match.core.db import db
+from kcz_match.matching import encoder_build
 from kcz_match.matching import engine as engines
+from kcz_match.matching.encoder import Encoder, load
 from kcz_match.matching.engine import Engine
 from kcz_match.matching.models import Vector
 from kcz_match.matching.vectors import next_change, to_bytes
 from tests.letters import Letters
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -48,3 +53,9 @@ def store(app: Flask):
         db.session.commit()
 
     return put
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The real default encoder, built once into ``indexes/encoder``; its weights load at the first text."""
+    return load(encoder_build.build(ROOT / "indexes" / "encoder", say=lambda sentence: None), threads=2)

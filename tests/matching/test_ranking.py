@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from kcz_match.matching.late import Background
+from kcz_match.matching.ranking import LexicalMatch, Scored, Weights, band, fuse, mean_cosine
+
+NAN = float("nan")
+PLAIN = Background(0.0, 1.0, 0.0, 1.0)
+
+
+def _fuse(cosines, tokens, matches=None):
+    ids = list(range(1, len(tokens) + 1))
+    return fuse(ids, {"whole": np.array(cosines)}, np.array(tokens), matches or {}, PLAIN)
+
+
+def test_a_score_is_the_sum_of_its_parts():
+    matches = {1: LexicalMatch(3.0, 0.5, 2.0, (("焊缝", 2.0),))}
+    for one in _fuse([0.5, 0.2], [2.0, 1.0], matches):
+        assert one.score == pytest.approx(sum(one.parts.values()))
+        assert list(one.parts) == ["tokens", "meaning", "words", "exact"]
+
+
+def test_a_missing_field_is_left_out_of_the_mean():
+    cosines = {"whole": np.array([0.8, 0.8]), "title": np.array([NAN, 0.4])}
+    assert mean_cosine(cosines, {"whole": 1.0, "title": 1.0}).tolist() == pytest.approx([0.8, 0.6])
+    assert np.isnan(mean_cosine({"title": np.array([NAN])}, {"title": 1.0}))[0]
+
+
+def test_words_count_little_when_no_record_holds_the_rare_words_of_the_query():
+    lookalike = {2: LexicalMatch(9.0, 0.2)}
+    assert [one.record_id for one in _fuse([0.5, 0.5], [2.0, 1.5], lookalike)] == [1, 2]
+    speaker = {2: LexicalMatch(9.0, 0.9)}
+    assert [one.record_id for one in _fuse([0.5, 0.5], [2.0, 1.5], speaker)] == [2, 1]
+
+
+def test_a_shared_model_number_decides_between_equals_and_has_a_ceiling():
+    found = _fuse([0.5, 0.5], [2.0, 2.0], {2: LexicalMatch(0.0, 0.0, 100.0)})
+    assert [one.record_id for one in found] == [2, 1]
+    assert found[0].parts["exact"] == pytest.approx(Weights().exact * Weights().exact_ceiling)
+
+
+def test_a_record_without_token_rows_is_estimated_from_its_cosine_on_the_scale_of_the_others():
+    found = {one.record_id: one for one in _fuse([0.5, 0.5, 0.9], [2.0, 2.0, NAN])}
+    assert found[3].parts["tokens"] > found[1].parts["tokens"] == pytest.approx(2.0)
+    same = {one.record_id: one for one in _fuse([0.5, 0.5], [2.0, NAN])}
+    assert same[2].score == pytest.approx(same[1].score)
+
+
+def test_equal_scores_keep_the_smaller_id_first_and_no_candidates_give_nothing():
+    assert [one.record_id for one in _fuse([0.5] * 3, [1.0] * 3)] == [1, 2, 3]
+    assert fuse([], {}, np.zeros(0), {}, PLAIN) == []
+
+
+def test_a_record_found_by_words_alone_has_a_score():
+    [one] = fuse([5], {}, np.array([NAN]), {5: LexicalMatch(2.0, 1.0)}, PLAIN)
+    assert one.parts["words"] == Weights().words
+    assert one.cosines == {}
+
+
+@pytest.mark.parametrize(("score", "name"), [(9.0, "strong"), (8.9, "possible"), (5.1, "weak"), (3.6, "none")])
+def test_a_band_is_the_first_whose_threshold_the_score_reaches(score, name):
+    assert band(Scored(1, score, {})) == name
