@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -43,6 +45,17 @@ OTHER_KINDS = {
     "docx": "这是 Word 文件。请下载模板，把内容填进表格再上传。",
     "pdf": "这是 PDF 文件，读不出表格。请下载模板，把内容填进去再上传。",
 }
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    KeyError,
+    OSError,
+    ValueError,
+)
 NOT_XLSX = f"这个文件的扩展名是 .xlsx，内容却不是 Excel 文件，或已经损坏。{SAVE_AS}"
 
 
@@ -134,7 +147,7 @@ def _scan(data: bytes) -> dict[str, Scan]:
             scans = scan_sheets(archive)
     except SheetFault as fault:
         raise refused(str(fault)) from fault
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, KeyError, OSError, ValueError) as error:
+    except DAMAGE as error:
         raise refused(NOT_XLSX) from error
     for name, scan in scans.items():
         _check_extent(name, scan)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
+import random
 import re
 import zipfile
 
@@ -221,3 +223,14 @@ def test_control_characters_and_a_lone_quote_do_not_stop_the_reader():
 )
 def test_numbers_are_written_without_a_power_of_ten(value, text):
     assert plain(value) == text
+
+
+def test_a_damaged_workbook_is_read_or_refused_and_never_an_accident():
+    whole = sheet(HEAD, ROW, edit=lambda page: page.merge_cells("A4:B5"))
+    chance = random.Random(7)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 6)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        with contextlib.suppress(Invalid):
+            read_tables(bytes(damaged), "清单.xlsx")
