@@ -63,7 +63,8 @@ def worker_command() -> None:
     """Do the jobs until stopped."""
     from kcz_match import worker
 
-    worker.run(current_app._get_current_object())  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    worker.run(app.app_context, float(app.config["WORKER_PAUSE"]))
 
 
 @click.command("evaluate")

@@ -11,8 +11,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
-
-from flask import Flask
+from contextlib import AbstractContextManager
 
 from kcz_match.catalogue import capability_service, need_service
 from kcz_match.core import jobs
@@ -34,18 +33,22 @@ TASKS: dict[str, Callable[..., None]] = {
 }
 
 
-def run(app: Flask) -> None:
-    """Do due jobs until SIGTERM or SIGINT; a job under way is finished first."""
+def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> None:
+    """Do due jobs until SIGTERM or SIGINT; a job under way is finished first.
+
+    ``context`` opens the application's context for one job; ``pause`` is the wait in seconds before an empty queue is
+    looked at again.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine().warm_up()
     log.info("worker is ready")
     while not stop.is_set():
-        with app.app_context():
+        with context():
             busy = do_one_job()
         if not busy:
-            stop.wait(float(app.config["WORKER_PAUSE"]))
+            stop.wait(pause)
 
 
 def do_one_job() -> bool:

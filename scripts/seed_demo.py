@@ -48,7 +48,7 @@ class Seeder:
         self.needs: dict[str, Need] = {}
 
     def run(self) -> None:
-        """Make everything, committing record by record."""
+        """Make everything in one transaction, so that an interrupted start leaves an empty database, not half of one."""
         units = _read("organisations")
         for number, facts in enumerate(units):
             self._unit(number, facts)
@@ -81,7 +81,6 @@ class Seeder:
         for person in people:
             self._join(service.invite(unit, self.office, email=person["email"], name=person["name"], role=person["role"]),
                        person)
-        db.session.commit()
 
     def _register(self, number: int, facts: dict[str, Any]) -> Organisation:
         parent = facts.get("lead") or facts.get("parent")
@@ -103,7 +102,6 @@ class Seeder:
         unit = self.units[facts["ref"]]
         if facts.get("members"):
             unit.members = [self.units[ref] for ref in facts["members"]]
-        db.session.commit()
 
     def _join(self, secret: str, person: dict[str, Any]) -> None:
         user = service.accept_invitation(secret, password=PASSWORD)
@@ -129,7 +127,6 @@ class Seeder:
             capability.confirmed_at = utc_now() - dt.timedelta(days=200)  # by hand: nobody can wait half a year
             capability_service.mark_stale(capability.id)
         self.capabilities[facts["ref"]] = capability
-        db.session.commit()
 
     def _need(self, facts: dict[str, Any]) -> None:
         owner = self.manager(self.units[facts["organisation"]])
@@ -142,7 +139,6 @@ class Seeder:
             need_service.act(need, verb, actor)
         self._finish(need, facts, owner, reviewer)
         self.needs[facts["ref"]] = need
-        db.session.commit()
 
     def _finish(self, need: Need, facts: dict[str, Any], owner: Actor, reviewer: Actor) -> None:
         story, remark = facts["story"], facts.get("remark", "")
@@ -174,7 +170,6 @@ class Seeder:
             need = self.needs[facts["ref"]]
             if twin is not None and need.shared_need_id is None and {need.state, twin.state} == {"matching"}:
                 need_service.share_needs([need, twin], need.title, self.office)
-                db.session.commit()
                 return
 
     @property

@@ -45,6 +45,7 @@ class Job(Base):
     key: Mapped[str | None]
     args: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[JobStatus] = mapped_column(choice(JobStatus), default=JobStatus.WAITING)
+    rank: Mapped[int] = mapped_column(default=0)
     run_at: Mapped[dt.datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[dt.datetime | None]
@@ -53,14 +54,14 @@ class Job(Base):
     done_at: Mapped[dt.datetime | None]
 
     __table_args__ = (
-        Index("ix_job_status_run_at", "status", "run_at"),
+        Index("ix_job_status_rank_run_at", "status", "rank", "run_at"),
         Index("uq_job_waiting_key", "key", unique=True, sqlite_where=text("status = 'waiting' AND key IS NOT NULL"),
               postgresql_where=text("status = 'waiting' AND key IS NOT NULL")),
     )
 
 
-def leave(task: str, *, key: str | None = None, run_at: dt.datetime | None = None, **ids: Any) -> Job:
-    """Leave a job in the running transaction.
+def leave(task: str, *, key: str | None = None, run_at: dt.datetime | None = None, rank: int = 0, **ids: Any) -> Job:
+    """Leave a job in the running transaction; of jobs that are due, those of a smaller ``rank`` are done first.
 
     With a ``key`` at most one such job waits at a time: a second call moves the waiting one to the new time.
     """
@@ -70,7 +71,7 @@ def leave(task: str, *, key: str | None = None, run_at: dt.datetime | None = Non
         if waiting is not None:
             waiting.run_at, waiting.args = run_at, ids
             return waiting
-    job = Job(task=task, key=key, args=ids, run_at=run_at, status=JobStatus.WAITING, attempts=0, error="")
+    job = Job(task=task, key=key, args=ids, rank=rank, run_at=run_at, status=JobStatus.WAITING, attempts=0, error="")
     db.session.add(job)
     return job
 
@@ -80,12 +81,18 @@ def is_due(connection: Connection, now: dt.datetime) -> bool:
     return connection.execute(select(Job.id).where(_claimable(now)).limit(1)).first() is not None
 
 
+def count_due(task: str, now: dt.datetime) -> int:
+    """Return how many jobs of one task wait for the worker at this moment."""
+    return db.session.scalar(select(func.count()).select_from(Job).where(
+        Job.task == task, Job.status.in_([JobStatus.WAITING, JobStatus.RUNNING]), Job.run_at <= now)) or 0
+
+
 def claim(now: dt.datetime) -> Job | None:
     """Take the next due job for ``LEASE`` in the running write transaction; the caller commits.
 
     A job whose worker died at its last attempt is parked here, because nobody lived to put it back.
     """
-    for job in db.session.scalars(select(Job).where(_claimable(now)).order_by(Job.run_at, Job.id).limit(20)):
+    for job in db.session.scalars(select(Job).where(_claimable(now)).order_by(Job.rank, Job.run_at, Job.id).limit(20)):
         if job.attempts >= MOST_ATTEMPTS:
             job.status, job.lease_until, job.error = JobStatus.PARKED, None, job.error or DIED
             continue

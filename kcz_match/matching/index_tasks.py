@@ -36,7 +36,7 @@ def index_record(kind: str, record_id: int) -> None:
     """
     known, _ = _encoded_ahead(kind, record_id, wants=vectors.is_needed_to_be_found)
     reconcile(kind, record_id, known, first_part=True)
-    jobs.leave("index_fields", key=f"fields:{kind}:{record_id}", kind=kind, record_id=record_id)
+    jobs.leave("index_fields", key=f"fields:{kind}:{record_id}", rank=1, kind=kind, record_id=record_id)
     db.session.flush()
     if engine().wants_fold():
         jobs.leave("fold_index", key="fold_index")
@@ -116,7 +116,7 @@ def _encoded_ahead(kind: str, record_id: int, *, wants: Callable[[Place], bool] 
 
 
 def _leave_sentences(kind: str, record_id: int) -> None:
-    jobs.leave("index_sentences", key=f"sentences:{kind}:{record_id}", run_at=utc_now() + SENTENCES_LATER,
+    jobs.leave("index_sentences", key=f"sentences:{kind}:{record_id}", run_at=utc_now() + SENTENCES_LATER, rank=2,
                kind=kind, record_id=record_id)
 
 

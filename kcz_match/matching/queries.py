@@ -19,7 +19,7 @@ from kcz_match.catalogue.indicators import compare
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.states import CapabilityState
 from kcz_match.catalogue.visibility import Record, readable_rows, tiers_open_to
-from kcz_match.core import policy
+from kcz_match.core import jobs, policy
 from kcz_match.core.calendar import local_day
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.policy import Actor
@@ -158,6 +158,11 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
     hits = [Hit(record, ranking.band(one), one) for one, record in _load(kind, scored, visible, None)]
     hits = [hit for hit in hits if hit.band != "none"]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
+
+
+def waiting_for_index() -> int:
+    """Return how many published records the worker has not put into the index yet: lists are incomplete meanwhile."""
+    return jobs.count_due("index_record", utc_now())
 
 
 @dataclass(frozen=True)

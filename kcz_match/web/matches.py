@@ -145,7 +145,8 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
     cards = [_card(match) for match in found.shown[(number - 1) * PER_PAGE:number * PER_PAGE]]
     return render_template(
         template, cards=cards, found=found, page=number, pages=pages, link=paging.link_to_page,
-        reasons=DECLINE_REASONS, strong=any(match.band == "strong" for match in found.shown), **context)
+        reasons=DECLINE_REASONS, strong=any(match.band == "strong" for match in found.shown),
+        waiting=queries.waiting_for_index(), **context)
 
 
 def _card(match: Match) -> Card:

@@ -37,7 +37,7 @@ def index() -> str | Response:
                         chosen[name] == code) for code, count in found.facets.get(name, {}).items() if code])
               for name, label, terms in FACETS[kind]]
     return render_template("search/index.html", text=text, kind=kind, found=found, facets=facets,
-                           chosen=any(chosen.values()), with_args=paging.with_args)
+                           chosen=any(chosen.values()), waiting=queries.waiting_for_index())
 
 
 def _first_kind() -> str:

@@ -35,6 +35,7 @@ def upgrade() -> None:
     sa.Column('key', sa.String(), nullable=True),
     sa.Column('args', sa.JSON(), nullable=False),
     sa.Column('status', sa.Enum('waiting', 'running', 'done', 'parked', name='jobstatus', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False),
     sa.Column('run_at', sa.DateTime(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('lease_until', sa.DateTime(), nullable=True),
@@ -44,7 +45,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_job'))
     )
     with op.batch_alter_table('job', schema=None) as batch_op:
-        batch_op.create_index('ix_job_status_run_at', ['status', 'run_at'], unique=False)
+        batch_op.create_index('ix_job_status_rank_run_at', ['status', 'rank', 'run_at'], unique=False)
         batch_op.create_index('uq_job_waiting_key', ['key'], unique=True, sqlite_where=sa.text("status = 'waiting' AND key IS NOT NULL"), postgresql_where=sa.text("status = 'waiting' AND key IS NOT NULL"))
 
     op.create_table('organisation',
@@ -666,7 +667,7 @@ def downgrade() -> None:
     op.drop_table('organisation')
     with op.batch_alter_table('job', schema=None) as batch_op:
         batch_op.drop_index('uq_job_waiting_key', sqlite_where=sa.text("status = 'waiting' AND key IS NOT NULL"), postgresql_where=sa.text("status = 'waiting' AND key IS NOT NULL"))
-        batch_op.drop_index('ix_job_status_run_at')
+        batch_op.drop_index('ix_job_status_rank_run_at')
 
     op.drop_table('job')
     op.drop_table('index_change')
