@@ -212,7 +212,6 @@ def _add_choices(book: Workbook, sheet: Worksheet, heads: Sequence[Column]) -> N
         words = list(TERMS[head.words_of].values()) if head.words_of else list(head.words)
         if not words:
             continue
-        _write_row(lists, 0, [], _format(book))
         lists.write_string(0, used, head.label)
         for place, item in enumerate(words, start=1):
             lists.write_string(place, used, item)
