@@ -157,7 +157,7 @@ class Encoder:
                 tokens[place] = self._token_rows(one, skipped)
         return unit_rows(rows), tokens
 
-    def _token_rows(self, one: dict, skipped: int) -> TokenRows:
+    def _token_rows(self, one: dict[str, Any], skipped: int) -> TokenRows:
         keep = one["attention_mask"].bool().cpu().numpy()
         ids = one["input_ids"].cpu().numpy()[keep]
         rows = one["token_embeddings"].float().cpu().numpy()[keep]
@@ -171,7 +171,8 @@ class Encoder:
         return (prompts.get(role) or (prompts.get("document") if role == "passage" else None)) or ""
 
     def _token_ids(self, text: str) -> list[int]:
-        return self.model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        ids: list[int] = self.model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        return ids
 
     def _parts(self, texts: Sequence[str], role: Role) -> tuple[list[str], list[int], list[int]]:
         longest = self.model.max_seq_length or 512
@@ -219,7 +220,8 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths < 1e-12))
     if len(bad):
         raise EncodingError(f"第 {bad[0] + 1} 条文本得不到有效向量，请检查编码器模型文件。")
-    return rows / lengths[:, None]
+    scaled: np.ndarray = rows / lengths[:, None]
+    return scaled
 
 
 def _averaged(rows: np.ndarray, owner: list[int], weight: list[int], count: int) -> np.ndarray:
@@ -259,7 +261,7 @@ def _load_model(location: str, threads: int) -> Any:
     if not _threads_set.is_set():
         torch.set_num_threads(threads)
         _threads_set.set()
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = SentenceTransformer(location, device="cpu", local_files_only=local)
     except (OSError, ValueError, RuntimeError, KeyError) as error:

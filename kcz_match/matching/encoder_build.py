@@ -29,6 +29,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class _Reader:
         self.data = data
         self.at = 0
 
-    def take(self, layout: str) -> tuple:
+    def take(self, layout: str) -> tuple[Any, ...]:
         values = struct.unpack_from("<" + layout, self.data, self.at)
         self.at += struct.calcsize("<" + layout)
         return values
@@ -200,7 +201,7 @@ def charsmap(code_points: dict[str, str]) -> bytes:
     """
     outputs = bytearray()
     starts: dict[str, int] = {}
-    trie: dict = {}
+    trie: dict[int | None, Any] = {}
     for key, output in sorted(code_points.items()):
         if output not in starts:
             starts[output] = len(outputs)
@@ -214,7 +215,7 @@ def charsmap(code_points: dict[str, str]) -> bytes:
     return struct.pack("<I", len(packed)) + packed + bytes(outputs)
 
 
-def _double_array(trie: dict) -> list[int]:
+def _double_array(trie: dict[int | None, Any]) -> list[int]:
     units = {0: 0}
     blocks: set[int] = set()
     queue = [(0, trie)]
@@ -248,7 +249,7 @@ def unknown_pattern(pieces: list[tuple[str, float]]) -> str:
     return "[^" + "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in runs) + "]"
 
 
-def tokenizer_of(container: Container) -> object:
+def tokenizer_of(container: Container) -> Any:
     """Return the ``tokenizers.Tokenizer``: code point map, folded spaces, leading word mark, Unigram pieces."""
     from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
@@ -349,7 +350,7 @@ def _write_modules(folder: Path, container: Container) -> None:
     )
 
 
-def _manifest(source: bytes) -> dict:
+def _manifest(source: bytes) -> dict[str, Any]:
     return {
         "name": "multilingual-e5-small-q4",
         "format": FORMAT_VERSION,
@@ -358,7 +359,7 @@ def _manifest(source: bytes) -> dict:
     }
 
 
-def is_built(folder: Path, manifest: dict) -> bool:
+def is_built(folder: Path, manifest: dict[str, Any]) -> bool:
     """Say whether ``folder`` is a finished encoder made from this source in this format, every file of full size."""
     try:
         written = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -401,7 +402,7 @@ def build(folder: str | Path, say: Callable[[str], None] = print) -> Path:
     return folder
 
 
-def _build_into(work: Path, source: bytes, manifest: dict, say: Callable[[str], None]) -> None:
+def _build_into(work: Path, source: bytes, manifest: dict[str, Any], say: Callable[[str], None]) -> None:
     say("正在读取 4 比特权重（约 10 秒）…")
     container = read_container(source)
     say("正在写出模型权重…")

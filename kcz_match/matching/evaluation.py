@@ -23,7 +23,7 @@ import pysqlite3
 from kcz_match.matching import late
 from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.ranking import WEIGHTS, Weights
-from kcz_match.matching.retrieval import VECTOR_FIELDS, WHOLE, MemoryDense, Query, retrieve, whole_text
+from kcz_match.matching.retrieval import WHOLE, MemoryDense, Query, retrieve, whole_text
 
 DEPTH = 100
 METRICS = ("recall@1", "recall@10", "recall@100", "mrr@10", "ndcg@10")
@@ -275,17 +275,9 @@ def _discounted(gains: Sequence[int]) -> float:
 
 
 def _vectors(lines: Sequence[Line], encoder: Any, role: str) -> tuple[dict[str, np.ndarray], list[Any]]:
-    """Return the unit rows of every compared field, NaN where a line lacks it, and the tokens of the whole texts."""
+    """Return the unit rows and the tokens of the whole texts."""
     whole, tokens = encoder.encode_both([whole_text(line.texts) for line in lines], role)
-    rows = {WHOLE: whole}
-    for name in VECTOR_FIELDS[1:]:
-        rows[name] = np.full_like(whole, np.nan)
-        alone = [place for place, line in enumerate(lines) if [*line.texts] == [name]]
-        rows[name][alone] = whole[alone]
-        others = [place for place, line in enumerate(lines) if name in line.texts and len(line.texts) > 1]
-        if others:
-            rows[name][others] = encoder.encode([lines[place].texts[name] for place in others], role)
-    return rows, tokens
+    return {WHOLE: whole}, tokens
 
 
 def _dense(documents: Sequence[Line], encoder: Any, space: late.Space) -> MemoryDense:

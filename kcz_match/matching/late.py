@@ -91,7 +91,8 @@ def record_tokens(space: Space, tokens: Any) -> bytes:
 
 def weights_of(rarity: np.ndarray) -> np.ndarray:
     """Return token weights (n,) from piece rarities (-log probability): next to nothing for function words."""
-    return np.maximum(np.asarray(rarity, np.float32) - COMMON_PIECE, LEAST_WEIGHT)
+    weights: np.ndarray = np.maximum(np.asarray(rarity, np.float32) - COMMON_PIECE, LEAST_WEIGHT)
+    return weights
 
 
 def heaviest(rows: np.ndarray, weights: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +109,8 @@ def pack(rows: np.ndarray) -> bytes:
     scales = (np.abs(rows).max(axis=1) / 127 if count else np.zeros(0)).astype("<f2")
     safe = np.maximum(scales.astype(np.float32), 1e-6)
     values = np.clip(np.round(rows / safe[:, None]), -127, 127).astype(np.int8)
-    return struct.pack("<HH", count, width) + scales.tobytes() + values.tobytes()
+    packed: bytes = struct.pack("<HH", count, width) + scales.tobytes() + values.tobytes()
+    return packed
 
 
 def pack_query(tokens: QueryTokens) -> bytes:
@@ -222,4 +224,5 @@ def _centred(raw: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    scaled: np.ndarray = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    return scaled

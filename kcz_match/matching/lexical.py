@@ -21,6 +21,8 @@ from kcz_match.matching.retrieval import FIELDS
 COLUMNS = (*FIELDS, "pairs")
 COLUMN_WEIGHTS = {"title": 1.5, "problem": 1.0, "target": 1.0, "pairs": 0.5}
 MOST_QUERY_TOKENS = 64
+SATURATION = 1.2
+LENGTH_SHARE = 0.75
 PAIR_MARK = "_"
 NAME = re.compile(r"[a-z]+")
 
@@ -121,15 +123,31 @@ def idf(documents: int, holding: int) -> float:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The words of a query with their rarity, and the rarest tokens that the table holds."""
+    """A query's words with their rarity, and its tokens (words and pairs) that the table holds, rarest first."""
 
     words: Mapping[str, float]
-    tokens: tuple[str, ...]
+    rarity: Mapping[str, float]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The rarest held tokens; a search looks for no more than these."""
+        return tuple(self.rarity)[:MOST_QUERY_TOKENS]
 
     @property
     def expression(self) -> str:
         """The FTS5 query: every token a quoted string, so that nothing a person types is syntax."""
         return " OR ".join('"' + token.replace('"', '""') + '"' for token in self.tokens)
+
+    def match(self, score: float, counts: Mapping[str, float]) -> LexicalMatch:
+        """Return what a record with these token counts shares with the query."""
+        terms = sorted(((word, weight) for word, weight in self.words.items() if word in counts), key=_rarest)
+        exact = sum(weight for word, weight in terms if is_exact(word))
+        coverage = sum(weight for _word, weight in terms) / (sum(self.words.values()) or 1.0)
+        return LexicalMatch(score, coverage, exact, tuple(terms))
+
+
+def _rarest(term: tuple[str, float]) -> tuple[float, str]:
+    return -term[1], term[0]
 
 
 class LexicalIndex:
@@ -163,7 +181,8 @@ class LexicalIndex:
 
     def count(self) -> int:
         """Return the number of indexed records."""
-        return self._run(f"SELECT count(*) FROM {self.table}_docsize").fetchone()[0]  # noqa: S608 - see table_name
+        rows = self._run(f"SELECT count(*) FROM {self.table}_docsize").fetchone()  # noqa: S608 - see table_name
+        return int(rows[0])
 
     def rarity(self, tokens: Iterable[str]) -> dict[str, float]:
         """Return the idf of each token; one that no record holds gets the greatest."""
@@ -180,21 +199,26 @@ class LexicalIndex:
         return [(record_id, -score) for record_id, score in rows]
 
     def scores(self, texts: Mapping[str, str], record_ids: Sequence[int]) -> dict[int, float]:
-        """Return the BM25 score of those of ``record_ids`` that share a token with the query."""
-        return self._scores(self._asked(texts), record_ids)
+        """Return the score of those of ``record_ids`` that share a token with the query; see ``matches``."""
+        return {record_id: match.score for record_id, match in self.matches(texts, record_ids).items()}
 
     def matches(self, texts: Mapping[str, str], record_ids: Sequence[int]) -> dict[int, LexicalMatch]:
-        """Return the shared words of the query with each of ``record_ids`` that shares any."""
+        """Return the shared words of the query with each of ``record_ids`` that shares any token.
+
+        The score is BM25 over all tokens of the query, with the mean length of these records: it compares them with one
+        another, not with the scores of ``search``.  (FTS5 would run the whole search again for every id.)
+        """
         asked = self._asked(texts)
-        scores = self._scores(asked, record_ids)
-        total = sum(asked.words.values()) or 1.0
+        rows = list(self._columns(record_ids)) if asked.tokens else []
+        if not rows:
+            return {}
+        mean_length = sum(len(column) for _id, columns in rows for column in columns) / len(rows)
         found = {}
-        for record_id, held in self._tokens(list(scores)):
-            terms = [(token, weight) for token, weight in asked.words.items() if token in held]
-            terms.sort(key=lambda term: (-term[1], term[0]))
-            exact = sum(weight for token, weight in terms if is_exact(token))
-            coverage = sum(weight for _token, weight in terms) / total
-            found[record_id] = LexicalMatch(scores[record_id], coverage, exact, tuple(terms))
+        for record_id, columns in rows:
+            counts = _counts(columns, asked.rarity)
+            if counts:
+                length = sum(map(len, columns)) / mean_length
+                found[record_id] = asked.match(_bm25(counts, asked.rarity, length), counts)
         return found
 
     def _select(self) -> str:
@@ -202,22 +226,13 @@ class LexicalIndex:
         score = f"bm25({self.table}, {weights}) AS score"
         return f"SELECT rowid, {score} FROM {self.table} WHERE {self.table} MATCH ?"  # noqa: S608 - see table_name
 
-    def _scores(self, asked: _Asked, record_ids: Sequence[int]) -> dict[int, float]:
-        scores: dict[int, float] = {}
-        for part in _chunks(record_ids) if asked.tokens else ():
-            marks = ", ".join("?" for _ in part)
-            rows = self._run(f"{self._select()} AND rowid IN ({marks})", (asked.expression, *part)).fetchall()
-            scores.update((record_id, -score) for record_id, score in rows)
-        return scores
-
-    def _tokens(self, record_ids: Sequence[int]) -> Iterator[tuple[int, set[str]]]:
+    def _columns(self, record_ids: Sequence[int]) -> Iterator[tuple[int, list[list[str]]]]:
         for part in _chunks(record_ids):
             marks = ", ".join("?" for _ in part)
-            columns = ", ".join(FIELDS)
+            columns = ", ".join(COLUMNS)
             statement = f"SELECT rowid, {columns} FROM {self.table} WHERE rowid IN ({marks})"  # noqa: S608 - as above
-            rows = self._run(statement, tuple(part))
-            for record_id, *texts in rows.fetchall():
-                yield record_id, set(" ".join(texts).split())
+            for record_id, *texts in self._run(statement, tuple(part)).fetchall():
+                yield record_id, [text.split() for text in texts]
 
     def _held(self, tokens: Iterable[str]) -> dict[str, int]:
         held = dict.fromkeys(tokens, 0)
@@ -233,9 +248,24 @@ class LexicalIndex:
         held = self._held([*asked_words, *pairs(text)])
         documents = self.count()
         known = sorted((token for token, count in held.items() if count), key=lambda token: (held[token], token))
-        return _Asked(
-            {word: idf(documents, held[word]) for word in asked_words}, tuple(known[:MOST_QUERY_TOKENS])
-        )
+        rarity = {token: idf(documents, held[token]) for token in known}
+        return _Asked({word: idf(documents, held[word]) for word in asked_words}, rarity)
+
+
+def _counts(columns: Sequence[Sequence[str]], wanted: Mapping[str, float]) -> dict[str, float]:
+    """Return how often each wanted token stands in a record's columns, weighted by column."""
+    counts: dict[str, float] = {}
+    for name, column in zip(COLUMNS, columns, strict=True):
+        for token in column:
+            if token in wanted:
+                counts[token] = counts.get(token, 0.0) + COLUMN_WEIGHTS[name]
+    return counts
+
+
+def _bm25(counts: Mapping[str, float], rarity: Mapping[str, float], length: float) -> float:
+    """Return BM25 with FTS5's constants from weighted counts; ``length`` is relative to the mean."""
+    slowing = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
+    return sum(rarity[token] * count * (SATURATION + 1) / (count + slowing) for token, count in counts.items())
 
 
 def _chunks(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:

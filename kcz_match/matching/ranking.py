@@ -30,7 +30,7 @@ class Weights:
 
     tokens: float = 1.0
     meaning: float = 0.12
-    words: float = 6.0
+    words: float = 8.0
     exact: float = 0.18
     exact_ceiling: float = 8.0
     fields: Mapping[str, float] = field(

@@ -93,11 +93,13 @@ def test_nothing_that_is_typed_is_query_syntax(index, text):
     assert index.count() == 1
 
 
-def test_scores_of_given_records_are_those_of_the_search(index):
-    for record, title in enumerate(["焊缝检测", "焊缝", "检测设备"]):
+def test_scores_of_given_records_rank_them_like_the_search(index):
+    for record, title in enumerate(["焊缝检测", "焊缝", "检测设备", "水质"]):
         index.put(record, {"title": title})
     query = {"problem": "焊缝检测"}
-    assert index.scores(query, [0, 1, 2]) == dict(index.search(query, 3))
+    scores = index.scores(query, [3, 2, 1, 0, 99])
+    assert sorted(scores, key=scores.get, reverse=True) == [record for record, _ in index.search(query, 3)]
+    assert all(score > 0 for score in scores.values())
 
 
 def test_tiers_do_not_share_words_or_rarity(index):
