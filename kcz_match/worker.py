@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 TASKS: dict[str, Callable[..., None]] = {
     "index_record": index_tasks.index_record,
-    "index_fields": index_tasks.index_fields,
+    "index_query": index_tasks.index_query,
     "index_sentences": index_tasks.index_sentences,
     "fold_index": index_tasks.fold_index,
     "expire_need": need_service.expire_need,

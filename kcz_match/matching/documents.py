@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kcz_match.catalogue.fields import Claim, Indicator, Tier
 from kcz_match.matching import sentences
-from kcz_match.matching.retrieval import FIELDS, WHOLE, whole_text
+from kcz_match.matching.retrieval import FIELDS, whole_text
 
 KINDS = ("need", "capability")
 PUBLIC, MEMBERS, OWN = "public", "members", "own"
@@ -47,9 +47,10 @@ class Document:
     kind: str
     texts: Mapping[str, str]
 
-    def encoded(self) -> dict[str, str]:
-        """Return the texts that get a vector: the compared fields and ``whole``; empty when there is no text."""
-        return {WHOLE: whole_text(self.texts), **self.texts} if self.texts else {}
+    @property
+    def whole(self) -> str:
+        """The text that gets a vector and token rows: the compared fields together; '' when there is none."""
+        return whole_text(self.texts)
 
     def sentences(self) -> Iterator[tuple[str, str]]:
         """Yield (compared field, sentence) in order; every sentence is a verbatim slice of its text."""

@@ -36,14 +36,14 @@ def index_record(kind: str, record_id: int) -> None:
     """
     known, _ = _encoded_ahead(kind, record_id, wants=vectors.is_needed_to_be_found)
     reconcile(kind, record_id, known, first_part=True)
-    jobs.leave("index_fields", key=f"fields:{kind}:{record_id}", rank=1, kind=kind, record_id=record_id)
+    jobs.leave("index_query", key=f"query:{kind}:{record_id}", rank=1, kind=kind, record_id=record_id)
     db.session.flush()
     if engine().wants_fold():
         jobs.leave("fold_index", key="fold_index")
 
 
-def index_fields(kind: str, record_id: int) -> None:
-    """Complete the vectors of a record: its fields one by one, and what it asks with; sentences follow later."""
+def index_query(kind: str, record_id: int) -> None:
+    """Complete the vectors of a record with what it asks with; sentences follow later."""
     known, _ = _encoded_ahead(kind, record_id)
     reconcile(kind, record_id, known)
     _leave_sentences(kind, record_id)

@@ -33,9 +33,7 @@ class Weights:
     words: float = 8.0
     exact: float = 0.18
     exact_ceiling: float = 8.0
-    fields: Mapping[str, float] = field(
-        default_factory=lambda: {"whole": 1.0, "title": 0.5, "problem": 0.5, "target": 0.5}
-    )
+    fields: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the table as plain values, to be stored with a list."""
@@ -154,7 +152,7 @@ def _scored(
     return Scored(ids[place], sum(mine.values()), mine, fields, float(token_similarity[place]), match)
 
 
-BANDS: tuple[tuple[str, float], ...] = (("strong", 9.0), ("possible", 5.2), ("weak", 3.7))
+BANDS: tuple[tuple[str, float], ...] = (("strong", 9.5), ("possible", 5.2), ("weak", 3.7))
 
 
 def band(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:

@@ -4,16 +4,13 @@
 the evidence of both for every candidate, and hands it to ``ranking.fuse``.  The channels are protocols, so the site
 (FAISS generation with overlay, FTS5 tables) and ``evaluate`` (``MemoryDense``, FTS5 in memory) run the same code.
 
-Compared fields
----------------
-A record is compared by four texts, each encoded to one vector (role ``passage``):
-
-- ``whole``   the three fields below, joined by line ends in this order; always present.  Candidates are searched by it.
-- ``title``   title and keywords
-- ``problem`` the problem (need), or the problem solved and the method (capability)
-- ``target``  target and indicators (need), or claims and comparison (capability)
-
-A missing field has no vector; its score is NaN and the ranking leaves it out.
+Compared texts
+--------------
+A record has three compared texts: ``title`` (title and keywords), ``problem`` (the problem; or the problem solved and the
+method) and ``target`` (target and indicators; or claims and comparison).  Words are looked up in each of them.  The
+vector and the token rows are those of ``whole``, the three joined by line ends: vectors of the single fields were
+measured and added nothing to token rows (docs/decisions/0004-fusion.md), so they are not made.  Sentence vectors, which
+the explanation compares field by field, are another matter.
 """
 
 from __future__ import annotations
@@ -29,13 +26,12 @@ from kcz_match.matching.late import Background, QueryTokens
 from kcz_match.matching.ranking import WEIGHTS, LexicalMatch, Scored, Weights, band
 
 __all__ = [
-    "FIELDS", "VECTOR_FIELDS", "WHOLE", "DenseChannel", "LexicalChannel", "LexicalMatch", "MemoryDense", "Query",
+    "FIELDS", "WHOLE", "DenseChannel", "LexicalChannel", "LexicalMatch", "MemoryDense", "Query",
     "Scored", "Weights", "band", "retrieve", "whole_text",
 ]  # fmt: skip
 
 FIELDS = ("title", "problem", "target")
 WHOLE = "whole"
-VECTOR_FIELDS = (WHOLE, *FIELDS)
 DENSE_CANDIDATES = 100
 LEXICAL_CANDIDATES = 60
 

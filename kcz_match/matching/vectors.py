@@ -70,26 +70,17 @@ def reading() -> Iterator[Connection]:
 
 
 def wanted_rows(documents: Mapping[str, Document]) -> dict[Place, str]:
-    """Return the text of every field vector of a record, and of its token rows, from its documents by tier.
+    """Return the text of every vector of a record and of its token rows, from its documents by tier.
 
-    Tokens are kept of the whole text only.  Each searched tier has passages of its own.  Query vectors are for asking,
-    and are found again by their text: a tier gets one only where its text differs from what a wider tier reads.
+    Each searched tier has a passage of its own.  Query vectors are for asking, and are found again by their text: a
+    tier gets one only where its text differs from what a wider tier reads.
     """
-    wanted = {
-        Place(tier, PASSAGE, field): content
-        for tier in SEARCHED_TIERS for field, content in documents[tier].encoded().items()
-    }
-    wanted |= {
-        place._replace(role=TOKENS[PASSAGE]): content for place, content in wanted.items() if place.field == WHOLE}
-    asked: set[str] = set()
+    texts = {Place(tier, PASSAGE, WHOLE): documents[tier].whole for tier in SEARCHED_TIERS}
     for tier in (OWN, MEMBERS, PUBLIC):
-        for field, content in documents[tier].encoded().items():
-            if content not in asked:
-                asked.add(content)
-                wanted[Place(tier, QUERY, field)] = content
-                if field == WHOLE:
-                    wanted[Place(tier, TOKENS[QUERY], field)] = content
-    return wanted
+        if documents[tier].whole not in [content for place, content in texts.items() if place.role == QUERY]:
+            texts[Place(tier, QUERY, WHOLE)] = documents[tier].whole
+    wanted = {place: content for place, content in texts.items() if content}
+    return wanted | {place._replace(role=TOKENS[place.role]): content for place, content in wanted.items()}
 
 
 def is_needed_to_be_found(place: Place) -> bool:
@@ -210,20 +201,20 @@ def next_change() -> int:
 
 
 def query(encoder: Encodes, document: Document) -> Query:
-    """Return what a document asks with: its texts, unit vectors by field, and tokens; stored ones are not made again.
+    """Return what a document asks with: its texts, unit vector, and tokens; stored ones are not made again.
 
     A document without text gives a query without vectors.
     """
-    texts = document.encoded()
-    if not texts:
+    text = document.whole
+    if not text:
         return Query({})
-    wanted = [(QUERY, content) for content in texts.values()] + [(TOKENS[QUERY], texts[WHOLE])]
+    wanted = [(QUERY, text), (TOKENS[QUERY], text)]
     with reading() as connection:
         known = lookup(connection, encoder.name, wanted)
     complete = encode_missing(encoder, wanted, known)
-    rows = {name: from_bytes(complete[QUERY, digest(content)]) for name, content in texts.items()}
-    tokens = late.unpack_query(complete[TOKENS[QUERY], digest(texts[WHOLE])])
-    return Query(document.texts, rows, tokens, encoder.background)
+    vector = from_bytes(complete[QUERY, digest(text)])
+    tokens = late.unpack_query(complete[TOKENS[QUERY], digest(text)])
+    return Query(document.texts, {WHOLE: vector}, tokens, encoder.background)
 
 
 def stored_sentence_vectors(encoder: Encodes, document: Document) -> dict[str, np.ndarray]:

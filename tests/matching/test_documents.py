@@ -42,8 +42,8 @@ def test_a_field_without_text_is_left_out_and_the_whole_joins_the_others():
     made = documents.build("need", {"title": "甲", "keywords": " ", "problem": None}, [])
 
     assert made.texts == {"title": "甲"}
-    assert made.encoded() == {"whole": "甲", "title": "甲"}
-    assert documents.build("need", {}, []).encoded() == {}
+    assert made.whole == "甲"
+    assert documents.build("need", {}, []).whole == ""
 
 
 def test_sentences_are_verbatim_and_never_run_across_two_fields():
@@ -57,8 +57,8 @@ def test_sentences_are_verbatim_and_never_run_across_two_fields():
 
 
 def test_free_text_is_compared_as_a_problem():
-    assert documents.free_text("  压铸气孔 ").encoded() == {"whole": "压铸气孔", "problem": "压铸气孔"}
-    assert documents.free_text(" ").encoded() == {}
+    assert documents.free_text("  压铸气孔 ").texts == {"problem": "压铸气孔"}
+    assert documents.free_text(" ").texts == {}
 
 
 def test_somebody_asks_with_the_widest_text_they_may_read():

@@ -22,7 +22,7 @@ from tests.matching.conftest import Letters
 
 def _index(record) -> None:
     kind, record_id = record.lifecycle.kind, record.id
-    for task in (index_tasks.index_record, index_tasks.index_fields):
+    for task in (index_tasks.index_record, index_tasks.index_query):
         task(kind, record_id)
         db.session.commit()
 
@@ -185,31 +185,28 @@ def test_a_record_is_found_after_one_text_was_encoded_and_the_rest_follows(world
 
     assert [(role, text.splitlines()[0]) for role, text in engine.encoder.seen] == [("passage", need.title)]
     assert _dense(engine, "need", "public") == [need.id]
-    job = _job(f"fields:need:{need.id}")
-    assert (job.task, job.args) == ("index_fields", {"kind": "need", "record_id": need.id})
-    index_tasks.index_fields(**job.args)
+    job = _job(f"query:need:{need.id}")
+    assert (job.task, job.args) == ("index_query", {"kind": "need", "record_id": need.id})
+    index_tasks.index_query(**job.args)
     db.session.commit()
     rows = db.session.scalars(select(Vector)).all()
-    assert {row.field for row in rows if row.role == "passage"} == {"whole", "title", "problem", "target"}
+    assert {row.field for row in rows} == {"whole"}
     assert {row.role for row in rows} == {"passage", "passage_tokens", "query", "query_tokens"}
 
 
 def test_after_an_edit_no_vector_of_the_old_text_remains_even_before_the_new_ones_are_made(world, engine):
     need = world.need()
     _index(need)
-    kept = {row.text_hash for row in db.session.scalars(select(Vector)) if row.field in ("title", "target")}
     need.problem = NEED["problem"] + "另有新的难点。"
     db.session.commit()
 
     index_tasks.index_record("need", need.id)
     db.session.commit()
 
-    held = {documents.digest(text) for document in reading.documents(need).values()
-            for text in document.encoded().values()}
+    held = {documents.digest(document.whole) for document in reading.documents(need).values()}
     rows = db.session.scalars(select(Vector)).all()
-    assert {row.text_hash for row in rows} <= held
-    assert kept <= {row.text_hash for row in rows}
-    assert [row for row in rows if row.field == "problem"] == []
+    assert {row.text_hash for row in rows} == held
+    assert {row.role for row in rows} == {"passage", "passage_tokens"}
 
 
 def test_sentence_vectors_follow_a_little_later_and_do_not_touch_the_lists(world, engine):
@@ -259,7 +256,7 @@ class Nosy(Letters):
         return super().encode(texts, role)
 
 
-@pytest.mark.parametrize("task", [index_tasks.index_record, index_tasks.index_fields, index_tasks.index_sentences])
+@pytest.mark.parametrize("task", [index_tasks.index_record, index_tasks.index_query, index_tasks.index_sentences])
 def test_others_may_write_while_texts_are_encoded(world, engine, app, task):
     record_id = world.need().id
     db.session.rollback()
@@ -289,14 +286,14 @@ def test_an_edit_that_slips_in_while_encoding_is_indexed_too(world, engine):
     record_id = need.id
     db.session.rollback()
 
-    for task in (index_tasks.index_record, index_tasks.index_fields):
+    for task in (index_tasks.index_record, index_tasks.index_query):
         task("need", record_id)
         db.session.commit()
 
     assert _words("need", "public", "氢燃料电池") == [need.id]
-    vector = slow.encode(["氢燃料电池密封\n压铸 X射线 缺陷识别"], role="query")[0]
+    vector = slow.encode([reading.documents(need)["public"].whole], role="query")[0]
     channel = engines.engine().index.channel("need", "public")
-    np.testing.assert_allclose(channel.field_scores({"title": vector}, [need.id])["title"], [1.0], atol=1e-6)
+    np.testing.assert_allclose(channel.field_scores({"whole": vector}, [need.id])["whole"], [1.0], atol=1e-6)
 
 
 def test_a_fold_is_asked_for_when_enough_changed_and_is_logged(world, engine):

@@ -36,10 +36,8 @@ def test_each_searched_tier_has_passages_and_a_query_is_stored_once_for_all_tier
     _put(letters)
 
     assert sorted(_rows()) == sorted(
-        [Place(tier, "passage", field) for tier in ("public", "members") for field in ("whole", "title", "problem")]
-        + [Place(tier, "passage_tokens", "whole") for tier in ("public", "members")]
-        + [Place("own", "query", field) for field in ("whole", "title", "problem")]
-        + [Place("own", "query_tokens", "whole")])
+        [Place(tier, role, "whole") for tier in ("public", "members") for role in ("passage", "passage_tokens")]
+        + [Place("own", role, "whole") for role in ("query", "query_tokens")])
 
 
 def test_where_a_tier_reads_less_it_asks_with_its_own_text(app, letters):
@@ -47,15 +45,14 @@ def test_where_a_tier_reads_less_it_asks_with_its_own_text(app, letters):
 
     rows = _rows(role="query")
 
-    assert sorted(rows) == sorted([Place("own", "query", field) for field in ("whole", "title", "problem")]
-                                  + [Place("public", "query", field) for field in ("whole", "problem")])
+    assert sorted(rows) == [Place("own", "query", "whole"), Place("public", "query", "whole")]
 
 
 def test_the_same_text_is_encoded_once_for_each_role(app, letters):
     _put(letters)
 
     assert sorted(letters.seen) == sorted(set(letters.seen))
-    assert len(letters.seen) == 6
+    assert len(letters.seen) == 2
 
 
 def test_storing_again_encodes_nothing_and_changes_nothing(app, letters):
@@ -75,9 +72,8 @@ def test_an_edit_encodes_only_what_changed_and_renumbers_only_that(app, letters)
 
     _put(letters, problem="气孔漏判")
 
-    assert [text for _, text in letters.seen if text == "压铸件检测"] == []
-    assert {place.field: row.change for place, row in _rows(tier="public").items()} == {
-        "whole": 2, "title": 1, "problem": 2}
+    assert sorted(letters.seen) == [("passage", "压铸件检测\n气孔漏判"), ("query", "压铸件检测\n气孔漏判")]
+    assert {row.change for row in _rows().values()} == {2}
 
 
 def test_a_record_that_comes_back_unchanged_is_not_encoded_again(app, letters):
@@ -155,10 +151,9 @@ def test_stored_query_vectors_are_used_and_missing_ones_are_made(app, letters):
     found = vectors.query(letters, _documents()[OWN])
     other = vectors.query(letters, Document("text", {"problem": "气孔"}))
 
-    assert sorted(found.vectors) == ["problem", "title", "whole"]
-    np.testing.assert_array_equal(found.vectors["title"], _row(letters, "压铸件检测"))
-    assert [text for _, text in letters.seen if text != "压铸件检测"] == ["气孔"]
-    assert sorted(other.vectors) == ["problem", "whole"]
+    assert [text for _, text in letters.seen] == ["气孔"]
+    np.testing.assert_array_equal(found.vectors["whole"], _row(letters, "压铸件检测\n漏检率高"))
+    np.testing.assert_array_equal(other.vectors["whole"], _row(letters, "气孔"))
 
 
 def test_a_query_has_the_tokens_that_were_stored_with_their_weights(app, letters):
