@@ -233,7 +233,7 @@ def _owner(draft: _Draft) -> Iterable[Warning]:
     if not draft.text("owner_name"):
         yield Warning(
             "no_owner", "owner_name", "没有需求负责人。填能拍板的人；没有负责人的需求只能以“诊断中”发布。",
-            "例：生产副总或研发主管",
+            "生产副总或研发主管",
         )
 
 
@@ -242,7 +242,7 @@ def _money(draft: _Draft) -> Iterable[Warning]:
     if low is not None and high is not None and low > high:
         yield Warning(
             "budget_order", "budget_min", f"预算下限 {low:g} 万元高于上限 {high:g} 万元，请对调或改正。",
-            "例：下限 50，上限 100",
+            "下限 50，上限 100",
         )
 
 
@@ -250,10 +250,10 @@ def _dates(draft: _Draft) -> Iterable[Warning]:
     due, start = _day(draft.values.get("due_on")), _day(draft.values.get("starts_on"))
     if due and draft.today and due < draft.today:
         yield Warning(
-            "due_past", "due_on", f"完成时限 {due.isoformat()} 已经过去，请改成今天以后的日期。", "例：半年后的月底",
+            "due_past", "due_on", f"完成时限 {due.isoformat()} 已经过去，请改成今天以后的日期。", "半年后的月底",
         )
     if due and start and due < start:
-        yield Warning("due_before_start", "due_on", "完成时限早于需求开始，请核对两个日期。", "例：开始后 6 个月")
+        yield Warning("due_before_start", "due_on", "完成时限早于需求开始，请核对两个日期。", "开始后 6 个月")
 
 
 def _figure(value: object) -> float | None:

@@ -1,7 +1,7 @@
 """Why two records were put side by side: quoted sentence pairs, shared terms, filters, indicators, a reason against.
 
 Extractive and pure: every quote is a slice of a text the caller says *this viewer may read*; nothing is composed about
-the content.  Cosines of the encoder sit in a narrow band, so people get a word (``Bands``), never the number.
+the content.  Cosines of the encoder sit in a narrow band, so people get a word (``Cell``), never the number.
 """
 
 from __future__ import annotations
@@ -30,17 +30,24 @@ _TERM_WEIGHT = 0.02
 
 @dataclass(frozen=True)
 class Cell:
-    """One line of the field grid: its label and which text of the need stands against which of the capability."""
+    """One line of the field grid: its label and which text of the need stands against which of the capability.
+
+    ``close`` and ``near`` are the cosines from which the best sentence pair is called 很接近 or 接近.
+    """
 
     label: str
     need: str
     capability: str
+    close: float = 0.94
+    near: float = 0.925
 
 
+# Set for the default encoder by `scripts/calibrate_bands.py`: one in a hundred best pairs of unrelated records is as
+# close as ``close``, about one in six as ``near``.  Rows of indicators are short and look alike, hence their own figures.
 GRID = (
-    Cell("问题↔方法", "problem", "problem"),
-    Cell("目标↔指标", "target", "target"),
-    Cell("名称↔名称", "title", "title"),
+    Cell("问题↔方法", "problem", "problem", 0.93, 0.915),
+    Cell("目标↔指标", "target", "target", 0.962, 0.942),
+    Cell("名称↔名称", "title", "title", 0.942, 0.925),
 )
 _NEED_LABELS = {"problem": "问题", "target": "目标", "title": "名称"}
 _CAPABILITY_LABELS = {"problem": "方法", "target": "指标", "title": "名称"}
@@ -56,14 +63,6 @@ class Side:
 
     texts: Mapping[str, str]
     vectors: Mapping[str, Vectors] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Bands:
-    """From which cosine a sentence pair is called 很接近 or 接近; set on labelled pairs for one encoder."""
-
-    close: float = 0.90
-    near: float = 0.86
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _fitting(vectors: Vectors | None, sentences: Sequence[str]) -> Vectors | Non
     return vectors if vectors is not None and vectors.ndim == 2 and len(vectors) == len(sentences) else None
 
 
-def _best(cell: Cell, need: Side, offer: Side, terms: Mapping[str, float], bands: Bands) -> _Found | None:
+def _best(cell: Cell, need: Side, offer: Side, terms: Mapping[str, float]) -> _Found | None:
     """Return the sentence pair of one grid cell that carried most, or None when one side is silent there."""
     left, right = split(need.texts.get(cell.need, "")), split(offer.texts.get(cell.capability, ""))
     if not left or not right:
@@ -177,17 +176,17 @@ def _best(cell: Cell, need: Side, offer: Side, terms: Mapping[str, float], bands
         strength = NEAR if len(shared) >= 2 else FAINT
     else:
         cosine = float(cosines[row, column])
-        strength = CLOSE if cosine >= bands.close else NEAR if cosine >= bands.near else FAINT
+        strength = CLOSE if cosine >= cell.close else NEAR if cosine >= cell.near else FAINT
     return _Found(QuotedPair(cell.label, left[row], right[column], strength, shared), float(matrix[row, column]))
 
 
-def _any_pair(need: Side, offer: Side, terms: Mapping[str, float], bands: Bands) -> _Found | None:
+def _any_pair(need: Side, offer: Side, terms: Mapping[str, float]) -> _Found | None:
     """Return the best pair over all field combinations: for viewers who may read little of either record."""
     cells = [
         Cell(f"{_NEED_LABELS.get(left, left)}↔{_CAPABILITY_LABELS.get(right, right)}", left, right)
         for left in need.texts for right in offer.texts
     ]
-    found = [one for cell in cells if (one := _best(cell, need, offer, terms, bands)) is not None]
+    found = [one for cell in cells if (one := _best(cell, need, offer, terms)) is not None]
     return max(found, key=_rank, default=None)
 
 
@@ -210,18 +209,17 @@ def explain(
     indicators: Sequence[IndicatorResult] = (),
     facts: Facts | None = None,
     grid: Sequence[Cell] = GRID,
-    bands: Bands | None = None,
 ) -> Explanation:
     """Return the explanation of one pair for one viewer.
 
     ``shared`` are (term, idf) of both records' words; those the viewer cannot read on both sides are dropped.
     There is at least one quoted pair as soon as each side has one readable sentence.  ``against`` is never empty.
     """
-    bands, facts = bands or Bands(), facts or Facts()
+    facts = facts or Facts()
     terms = _readable_terms(need, capability, shared)
-    found = [one for cell in grid if (one := _best(cell, need, capability, terms, bands)) is not None]
+    found = [one for cell in grid if (one := _best(cell, need, capability, terms)) is not None]
     strengths = {one.pair.label: one.pair.strength for one in found}
-    if not found and (last := _any_pair(need, capability, terms, bands)) is not None:
+    if not found and (last := _any_pair(need, capability, terms)) is not None:
         found = [last]
     lines = tuple(GridLine(cell.label, strengths.get(cell.label, SILENT)) for cell in grid)
     code, against = reason_against(filters, indicators, facts, terms, lines)

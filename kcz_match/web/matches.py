@@ -139,13 +139,15 @@ def policy_check(record: Need | Capability) -> None:
 
 def _list_page(template: str, record: Need | Capability, **context: object) -> str:
     found = queries.matches_of(record, actor())
-    pages = max(1, -(-len(found.shown) // PER_PAGE))
+    worth = [match for match in found.shown if match.band != "weak"]
+    pages = max(1, -(-len(worth) // PER_PAGE))
     asked = request.args.get("page", "1")
     number = min(max(int(asked) if asked.isdigit() and len(asked) < 6 else 1, 1), pages)
-    cards = [_card(match) for match in found.shown[(number - 1) * PER_PAGE:number * PER_PAGE]]
+    cards = [_card(match) for match in worth[(number - 1) * PER_PAGE:number * PER_PAGE]]
     return render_template(
         template, cards=cards, found=found, page=number, pages=pages, link=paging.link_to_page,
-        reasons=DECLINE_REASONS, strong=any(match.band == "strong" for match in found.shown),
+        reasons=DECLINE_REASONS, worth=worth, weak=[match for match in found.shown if match.band == "weak"],
+        strong=any(match.band == "strong" for match in worth),
         waiting=queries.waiting_for_index(), **context)
 
 
