@@ -49,15 +49,16 @@ NO_TOKENS = TokenRows(np.zeros(0, np.int64), np.zeros((0, 0), np.float32), np.ze
 def fingerprint(location: str | Path) -> str:
     """Name a model so that vectors of different models are never mixed; needs no torch.
 
-    A folder gives ``name@12 hex digits`` over its small files and the sizes and edges of its large ones; a hub name is
-    returned as it is.
+    A folder gives ``name@12 hex digits`` over its small files and the sizes and edges of its large ones, hidden files
+    and the README left out; a hub name is returned as it is.
     """
     folder = Path(location)
     if not folder.is_dir():
         return str(location)
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != "README.md":
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and path.name != "README.md" and not hidden:
             size = path.stat().st_size
             digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
             with path.open("rb") as file:

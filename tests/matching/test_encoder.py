@@ -91,6 +91,9 @@ def test_a_fingerprint_follows_the_files_and_a_hub_name_stands_for_itself(tmp_pa
     first = fingerprint(tmp_path)
     assert fingerprint(tmp_path) == first
     assert first.startswith(f"{tmp_path.name}@")
+    (tmp_path / ".built").write_text("a note of the set-up")
+    (tmp_path / "README.md").write_text("read me")
+    assert fingerprint(tmp_path) == first
     (tmp_path / "config.json").write_text("{ }")
     assert fingerprint(tmp_path) != first
     assert fingerprint("intfloat/multilingual-e5-small") == "intfloat/multilingual-e5-small"
