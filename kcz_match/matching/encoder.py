@@ -172,8 +172,8 @@ class Encoder:
         return (prompts.get(role) or (prompts.get("document") if role == "passage" else None)) or ""
 
     def _token_ids(self, text: str) -> list[int]:
-        ids: list[int] = self.model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        return ids
+        found = self.model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)
+        return list(found["input_ids"])
 
     def _parts(self, texts: Sequence[str], role: Role) -> tuple[list[str], list[int], list[int]]:
         longest = self.model.max_seq_length or 512
