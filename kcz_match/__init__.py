@@ -22,9 +22,12 @@ def create_app(overrides: Mapping[str, object] | None = None) -> Flask:
     app.config.from_mapping(values)
     app.config.from_mapping(
         SQLALCHEMY_ENGINES={"default": engine_options(str(values["DATABASE"]))},
-        SESSION_COOKIE_SECURE=values["HTTPS"], SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=values["HTTPS"],
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_HTTPONLY=True,
         MAX_CONTENT_LENGTH=int(str(values["UPLOAD_MEGABYTES"])) * 1024 * 1024,
-        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024, WTF_CSRF_TIME_LIMIT=None,
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,
         TRUSTED_HOSTS=[host.strip() for host in str(values["TRUSTED_HOSTS"]).split(",") if host.strip()] or None,
     )
     Path(str(values["DATA"])).mkdir(parents=True, exist_ok=True)
@@ -32,7 +35,12 @@ def create_app(overrides: Mapping[str, object] | None = None) -> Flask:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     db.init_app(app)
     sessions.set_limits(_limits(values))
-    engine.configure(str(values["ENCODER"]), str(values["INDEXES"]), int(str(values["FOLD_ROWS"])))
+    engine.configure(
+        str(values["ENCODER"]),
+        str(values["INDEXES"]),
+        int(str(values["FOLD_ROWS"])),
+        int(str(values["ENCODER_THREADS"])),
+    )
     cli.init_app(app)
     _init_web(app, values)
     return app
@@ -43,9 +51,12 @@ def _limits(values: Mapping[str, object]) -> sessions.Limits:
         return int(str(values[name]))
 
     return sessions.Limits(
-        idle=timedelta(minutes=number("IDLE_MINUTES")), absolute=timedelta(hours=number("ABSOLUTE_HOURS")),
-        tries=number("LOCKOUT_TRIES"), pause=timedelta(minutes=number("LOCKOUT_MINUTES")),
-        invitation_days=number("INVITATION_DAYS"))
+        idle=timedelta(minutes=number("IDLE_MINUTES")),
+        absolute=timedelta(hours=number("ABSOLUTE_HOURS")),
+        tries=number("LOCKOUT_TRIES"),
+        pause=timedelta(minutes=number("LOCKOUT_MINUTES")),
+        invitation_days=number("INVITATION_DAYS"),
+    )
 
 
 def _init_web(app: Flask, values: Mapping[str, object]) -> None:

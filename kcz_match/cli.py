@@ -15,9 +15,20 @@ from kcz_match.core.db import db
 
 def init_app(app: Flask) -> None:
     """Add every command of this module to the application."""
-    for command in (db_upgrade, db_revision, db_check, audit_verify, worker_command, evaluate_command, doctor,
-                    found_office_command, seed_demo_command, reindex_command,
-                    lifecycles_command):
+    for command in (
+        db_upgrade,
+        db_revision,
+        db_check,
+        audit_verify,
+        worker_command,
+        evaluate_command,
+        doctor,
+        found_office_command,
+        seed_demo_command,
+        reindex_command,
+        lifecycles_command,
+        prepare_command,
+    ):
         app.cli.add_command(command)
 
 
@@ -120,9 +131,28 @@ def seed_demo_command(if_empty: bool) -> None:
     seed_demo.seed(click.echo)
 
 
+@click.command("prepare")
+@click.option("--demo/--no-demo", default=True, help="load the demo data when the database is empty")
+def prepare_command(demo: bool) -> None:
+    """Make the site ready to start: newest schema, demo data in an empty database, index of what was loaded."""
+    from scripts import seed_demo
+
+    migrating.upgrade()
+    if demo and seed_demo.is_empty():
+        db.session.rollback()
+        click.echo("loading the demo data …")
+        seed_demo.seed(click.echo)
+        click.echo("making the demo data searchable …")
+        _reindex()
+
+
 @click.command("reindex")
 def reindex_command() -> None:
     """Make every vector and word row equal its record, then build a new index generation; can be interrupted."""
+    _reindex()
+
+
+def _reindex() -> None:
     from kcz_match.matching import reindex
 
     for progress in reindex.steps():

@@ -32,6 +32,9 @@ SETTINGS: dict[str, Setting] = {
     "DATABASE": Setting("", str, "SQLAlchemy address of the database; empty: kcz.sqlite3 in DATA"),
     "INDEXES": Setting(ROOT / "indexes", Path, "folder of the default encoder and the index generations"),
     "ENCODER": Setting("", str, "folder or hub name of a SentenceTransformer; empty: INDEXES/encoder"),
+    "ENCODER_THREADS": Setting(
+        1, int, "processor threads of one process for encoding; more only when nothing else runs"
+    ),
     "HOST": Setting("127.0.0.1", str, "address that gunicorn listens on"),
     "PORT": Setting(8000, int, "port that gunicorn listens on"),
     "WEB_WORKERS": Setting(2, int, "gunicorn worker processes"),

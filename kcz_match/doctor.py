@@ -79,7 +79,8 @@ def index_files() -> tuple[bool, str]:
     counts = ", ".join(f"{one.name} {rows.count}" for one, rows in found.lists.items())
     well = waiting < 4 * settings.fold_rows
     return well, f"generation {found.number} holds {counts}; {waiting} changes since" + (
-        "" if well else ": the worker does not fold, look at its log")
+        "" if well else ": the worker does not fold, look at its log"
+    )
 
 
 def index_rows() -> tuple[bool, str]:
@@ -95,8 +96,11 @@ def index_rows() -> tuple[bool, str]:
 def parked_jobs() -> tuple[bool, str]:
     """No job was given up."""
     with reading() as connection:
-        found = connection.execute(select(jobs.Job.task, jobs.Job.id, jobs.Job.error).where(
-            jobs.Job.status == jobs.JobStatus.PARKED).order_by(jobs.Job.id)).all()
+        found = connection.execute(
+            select(jobs.Job.task, jobs.Job.id, jobs.Job.error)
+            .where(jobs.Job.status == jobs.JobStatus.PARKED)
+            .order_by(jobs.Job.id)
+        ).all()
     if not found:
         return True, "no job was given up"
     task, job_id, error = found[0]
@@ -109,8 +113,11 @@ def worker() -> tuple[bool, str]:
     now = utc_now()
     with reading() as connection:
         oldest = connection.execute(
-            select(jobs.Job.run_at).where(jobs.Job.status == jobs.JobStatus.WAITING, jobs.Job.run_at < now)
-            .order_by(jobs.Job.run_at).limit(1)).scalar()
+            select(jobs.Job.run_at)
+            .where(jobs.Job.status == jobs.JobStatus.WAITING, jobs.Job.run_at < now)
+            .order_by(jobs.Job.run_at)
+            .limit(1)
+        ).scalar()
     if oldest is None or now - oldest < PATIENCE:
         return True, "no job waits for long"
     return False, f"a job is due since {oldest:%Y-%m-%d %H:%M} UTC: start flask --app app worker"
@@ -131,8 +138,16 @@ def free_disk() -> tuple[bool, str]:
 
 
 CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
-    "sqlite": sqlite_version, "database": database, "schema": schema, "encoder": encoder, "index files": index_files,
-    "index rows": index_rows, "jobs": parked_jobs, "worker": worker, "disk": free_disk, "audit": audit_chain,
+    "sqlite": sqlite_version,
+    "database": database,
+    "schema": schema,
+    "encoder": encoder,
+    "index files": index_files,
+    "index rows": index_rows,
+    "jobs": parked_jobs,
+    "worker": worker,
+    "disk": free_disk,
+    "audit": audit_chain,
 }
 
 
@@ -146,5 +161,7 @@ def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Line:
 def _folders(settings: Settings) -> list[Path]:
     file = db.engine.url.database
     places = [settings.indexes, Path(file).parent] if file else [settings.indexes]
-    return [next(place for place in (folder, *folder.parents) if place.exists())
-            for folder in (path.resolve() for path in places)]
+    return [
+        next(place for place in (folder, *folder.parents) if place.exists())
+        for folder in (path.resolve() for path in places)
+    ]

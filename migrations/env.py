@@ -28,8 +28,16 @@ def run(connection: Connection) -> None:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, include_object=include,
-                      render_item=render, compare_type=True, compare_server_default=False, transactional_ddl=True)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        include_object=include,
+        render_item=render,
+        compare_type=True,
+        compare_server_default=False,
+        transactional_ddl=True,
+    )
     context.run_migrations()
     if is_sqlite:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()

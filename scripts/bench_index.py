@@ -60,8 +60,12 @@ def measure(folder: Path, size: int) -> dict[str, float]:
         opened = RecordIndex(folder / "indexes", ENCODER)
         before = resident()
         open_ms = timed(lambda: opened.generation)
-        figures = {"records": size, "fold_ms": fold_ms, "open_and_verify_ms": open_ms,
-                   "open_adds_mib": round(resident() - before, 1)}
+        figures = {
+            "records": size,
+            "fold_ms": fold_ms,
+            "open_and_verify_ms": open_ms,
+            "open_adds_mib": round(resident() - before, 1),
+        }
         figures |= searches(opened, size)
         figures |= publishing(index, opened, size)
         db.session.close()
@@ -76,10 +80,25 @@ def fill(size: int) -> None:
     for start in range(0, size, 5000):
         change = next_change()
         rows = unit(min(5000, size - start), start)
-        db.session.execute(Vector.__table__.insert(), [
-            {"kind": HERE.kind, "record_id": start + place, "encoder": ENCODER, "tier": HERE.tier, "role": "passage",
-             "field": "whole", "part": 0, "text_hash": "", "data": to_bytes(row), "is_live": True, "change": change}
-            for place, row in enumerate(rows)])
+        db.session.execute(
+            Vector.__table__.insert(),
+            [
+                {
+                    "kind": HERE.kind,
+                    "record_id": start + place,
+                    "encoder": ENCODER,
+                    "tier": HERE.tier,
+                    "role": "passage",
+                    "field": "whole",
+                    "part": 0,
+                    "text_hash": "",
+                    "data": to_bytes(row),
+                    "is_live": True,
+                    "change": change,
+                }
+                for place, row in enumerate(rows)
+            ],
+        )
         db.session.commit()
 
 
@@ -127,9 +146,21 @@ def publish(reader: RecordIndex, record_id: int) -> None:
 
 def store(record_id: int, vector: np.ndarray) -> None:
     """Commit one record."""
-    db.session.add(Vector(kind=HERE.kind, record_id=record_id, encoder=ENCODER, tier=HERE.tier, role="passage",
-                          field="whole", part=0, text_hash="", data=to_bytes(vector), is_live=True,
-                          change=next_change()))
+    db.session.add(
+        Vector(
+            kind=HERE.kind,
+            record_id=record_id,
+            encoder=ENCODER,
+            tier=HERE.tier,
+            role="passage",
+            field="whole",
+            part=0,
+            text_hash="",
+            data=to_bytes(vector),
+            is_live=True,
+            change=next_change(),
+        )
+    )
     db.session.commit()
 
 
@@ -148,8 +179,10 @@ def timed(deed: Callable[[], object]) -> float:
 
 def spread(name: str, values: list[float]) -> dict[str, float]:
     """Return the median and the 95th percentile under ``name``."""
-    return {f"{name}_ms": round(float(np.median(values)), 3),
-            f"{name}_p95_ms": round(float(np.percentile(values, 95)), 3)}
+    return {
+        f"{name}_ms": round(float(np.median(values)), 3),
+        f"{name}_p95_ms": round(float(np.percentile(values, 95)), 3),
+    }
 
 
 def resident() -> float:

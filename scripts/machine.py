@@ -82,6 +82,26 @@ def call(command: list[str], failure: str, cwd: Path = ROOT, env: dict[str, str]
         raise Stop(f"{failure}: {explain(done.stdout) or 'the tool said:' + chr(10) + '    ' + tail}")
 
 
+def call_aloud(command: list[str], failure: str, env: dict[str, str]) -> None:
+    """Run a long step and show each line that it prints; when it fails, raise Stop as ``call`` does."""
+    lines: list[str] = []
+    with subprocess.Popen(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as program:
+        for line in program.stdout:
+            lines.append(line.rstrip())
+            say(f"  {lines[-1]}")
+    if program.returncode:
+        raise Stop(f"{failure}: {explain(chr(10).join(lines)) or 'the lines above say why'}")
+
+
 class Stamp:
     """A small file that remembers for which inputs a step was done, so that the step is skipped while they stay."""
 

@@ -48,7 +48,7 @@ class Seeder:
         self.needs: dict[str, Need] = {}
 
     def run(self) -> None:
-        """Make everything in one transaction, so that an interrupted start leaves an empty database, not half of one."""
+        """Make everything in one transaction, so that a start cut short leaves an empty database, not half of one."""
         units = _read("organisations")
         for number, facts in enumerate(units):
             self._unit(number, facts)
@@ -72,26 +72,37 @@ class Seeder:
         people = facts["people"]
         if facts["kind"] == "office":
             first = people[0]
-            unit, secret = service.found_office(facts["full_name"], email=first["email"], name=first["name"], is_demo=True)
+            unit, secret = service.found_office(
+                facts["full_name"], email=first["email"], name=first["name"], is_demo=True
+            )
             self.units[facts["ref"]] = unit
             self._join(secret, first)
             people = people[1:]
         else:
             unit = self._register(number, facts)
         for person in people:
-            self._join(service.invite(unit, self.office, email=person["email"], name=person["name"], role=person["role"]),
-                       person)
+            self._join(
+                service.invite(unit, self.office, email=person["email"], name=person["name"], role=person["role"]),
+                person,
+            )
 
     def _register(self, number: int, facts: dict[str, Any]) -> Organisation:
         parent = facts.get("lead") or facts.get("parent")
         wants_parent = facts["kind"] in ("enterprise", "service_team")
         level = facts.get("level", "")
         unit = service.register_organisation(
-            self.office, kind=facts["kind"], full_name=facts["full_name"], short_name=facts.get("short_name", ""),
-            district_code=facts.get("district_code", ""), intro=facts.get("intro", ""),
+            self.office,
+            kind=facts["kind"],
+            full_name=facts["full_name"],
+            short_name=facts.get("short_name", ""),
+            district_code=facts.get("district_code", ""),
+            intro=facts.get("intro", ""),
             credit_code=_credit_code(facts["kind"], facts.get("district_code", ""), number),
             level=level if facts["kind"] in ("society", "service_team") else "",
-            parent_id=self.units[parent].id if wants_parent else None, aliases=facts.get("aliases", ()), is_demo=True)
+            parent_id=self.units[parent].id if wants_parent else None,
+            aliases=facts.get("aliases", ()),
+            is_demo=True,
+        )
         service.move_organisation(unit, "verify", self.office)
         if facts.get("certified"):
             selection.grant_certificate(unit, self.office, reason=BASIS)
@@ -113,16 +124,24 @@ class Seeder:
         values, errors = parse_values(CAPABILITY_FIELDS, _as_typed(facts))
         assert not errors, (facts["ref"], errors)
         capability = capability_service.draft_capability(
-            owner, values, [Claim(**{"dated_on": "", **row}) for row in facts.get("claims", [])])
+            owner, values, [Claim(**{"dated_on": "", **row}) for row in facts.get("claims", [])]
+        )
         approver = self.manager(db.session.get_one(Organisation, capability.approver_id))
         story = facts["story"]
-        for verb, actor in [("submit", owner), ("approve", approver)][:CAPABILITY_STEPS.get(story, 2)]:
+        for verb, actor in [("submit", owner), ("approve", approver)][: CAPABILITY_STEPS.get(story, 2)]:
             capability_service.act(capability, verb, actor)
         if story == "returned":
-            capability_service.act(capability, "return", approver, reason=facts.get("reason", "no_evidence"),
-                                   remark=facts.get("remark", ""))
+            capability_service.act(
+                capability,
+                "return",
+                approver,
+                reason=facts.get("reason", "no_evidence"),
+                remark=facts.get("remark", ""),
+            )
         elif story == "unlisted":
-            capability_service.act(capability, "unlist", self.office, reason=facts.get("remark") or "演示：单位申请下架")
+            capability_service.act(
+                capability, "unlist", self.office, reason=facts.get("remark") or "演示：单位申请下架"
+            )
         elif story == "stale":
             capability.confirmed_at = utc_now() - dt.timedelta(days=200)  # by hand: nobody can wait half a year
             capability_service.mark_stale(capability.id)
@@ -135,7 +154,9 @@ class Seeder:
         rows = [Indicator(**row | {"direction": Direction(row.get("direction", "ge"))}) for row in facts["indicators"]]
         need = need_service.draft_need(owner, values, rows)
         story, reviewer = facts["story"], self.manager(_association(need))
-        for verb, actor in [("submit", owner), ("approve", reviewer), ("publish", self.office)][:NEED_STEPS.get(story, 3)]:
+        for verb, actor in [("submit", owner), ("approve", reviewer), ("publish", self.office)][
+            : NEED_STEPS.get(story, 3)
+        ]:
             need_service.act(need, verb, actor)
         self._finish(need, facts, owner, reviewer)
         self.needs[facts["ref"]] = need
@@ -158,11 +179,22 @@ class Seeder:
 
     def _interest(self, need: Need, facts: dict[str, Any], owner: Actor, *, accepts: bool) -> None:
         capability = self.capabilities[facts["capability"]]
-        interest = engagements.send_interest(need, capability, owner, cooperation=facts["wants"],
-                                             unclear=facts.get("unclear", ""), about_us=facts["about"])
+        interest = engagements.send_interest(
+            need,
+            capability,
+            owner,
+            cooperation=facts["wants"],
+            unclear=facts.get("unclear", ""),
+            about_us=facts["about"],
+        )
         answerer = self.manager(db.session.get_one(Organisation, interest.answerer_id))
-        engagements.act(interest, "accept" if accepts else "decline", answerer,
-                        reason="" if accepts else facts.get("reason", "no_capacity"), remark=facts.get("answer", ""))
+        engagements.act(
+            interest,
+            "accept" if accepts else "decline",
+            answerer,
+            reason="" if accepts else facts.get("reason", "no_capacity"),
+            remark=facts.get("answer", ""),
+        )
 
     def _share(self, needs: list[dict[str, Any]]) -> None:
         for facts in needs:
@@ -206,8 +238,16 @@ def _read(name: str) -> list[dict[str, Any]]:
 
 
 def _as_typed(facts: dict[str, Any]) -> dict[str, object]:
-    return {name: value if isinstance(value, (str, list)) else "是" if value is True else "" if value is False
-            else str(value) for name, value in facts.items()}
+    return {
+        name: value
+        if isinstance(value, (str, list))
+        else "是"
+        if value is True
+        else ""
+        if value is False
+        else str(value)
+        for name, value in facts.items()
+    }
 
 
 def _credit_code(kind: str, district_code: str, number: int) -> str:
@@ -215,5 +255,3 @@ def _credit_code(kind: str, district_code: str, number: int) -> str:
         return ""
     first = f"{IN_CREDIT_CODE[kind]}{district_code or '440100'}MADEM{number:04d}"
     return first + check_digit(first)
-
-

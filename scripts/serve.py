@@ -121,11 +121,14 @@ def wait_until_it_answers(address: str, programs: Programs, seconds: float = STA
 
 
 def prepare_database(values: dict[str, object]) -> None:
-    """Bring the database up to the newest migration, and load the demo data into an empty one unless that is off."""
-    machine.call(flask_command("db-upgrade"), "the database could not be brought up to date")
-    if values["DEMO"]:
-        machine.say("Looking after the demo data …")
-        machine.call(flask_command("seed-demo", "--if-empty"), "the demo data could not be loaded")
+    """Bring the database up to the newest migration, and load the demo data into an empty one unless that is off.
+
+    Nothing else runs yet, so the encoder may have every core.
+    """
+    machine.say("Looking after the database …")
+    command = flask_command("prepare", "--demo" if values["DEMO"] else "--no-demo")
+    env = machine.environment(KCZ_ENCODER_THREADS=str(os.cpu_count() or 1), KCZ_LOG="WARNING")
+    machine.call_aloud(command, "the database could not be prepared", env)
 
 
 def serve(values: dict[str, object]) -> None:

@@ -94,15 +94,39 @@ INDICATORS = [
 ]
 CLAIMS = [Claim("漏检率", "0.06", "%", "第三方检测报告 2026-0417", "2026-04-17"), Claim("节拍", "6.5", "s")]
 VALUES = {
-    "title": "一体化压铸件在线缺陷检测", "kind": "rd", "industry": "nev", "keywords": "压铸 X射线 缺陷识别",
-    "background": "现在靠人工看片。\n每班 3 人，漏检率 2.3 %。", "problem": LONG_TEXT[:700], "target": "", "tried": "",
-    "benefit": "", "modes": ["entrust", "joint"], "min_trl": "6", "urgency": "urgent", "starts_on": None,
-    "due_on": dt.date(2027, 3, 31), "budget_min": 30, "budget_max": 50, "payer": "self", "cash_payable": True,
-    "ip_terms": "", "solver_conditions": "", "not_alone": "", "activity": "", "partners": "", "owner_name": "李总",
-    "owner_phone": "020-8000 0000", "technical_contact": "", "technical_phone": "", "signer": "", "valid_until": None,
+    "title": "一体化压铸件在线缺陷检测",
+    "kind": "rd",
+    "industry": "nev",
+    "keywords": "压铸 X射线 缺陷识别",
+    "background": "现在靠人工看片。\n每班 3 人，漏检率 2.3 %。",
+    "problem": LONG_TEXT[:700],
+    "target": "",
+    "tried": "",
+    "benefit": "",
+    "modes": ["entrust", "joint"],
+    "min_trl": "6",
+    "urgency": "urgent",
+    "starts_on": None,
+    "due_on": dt.date(2027, 3, 31),
+    "budget_min": 30,
+    "budget_max": 50,
+    "payer": "self",
+    "cash_payable": True,
+    "ip_terms": "",
+    "solver_conditions": "",
+    "not_alone": "",
+    "activity": "",
+    "partners": "",
+    "owner_name": "李总",
+    "owner_phone": "020-8000 0000",
+    "technical_contact": "",
+    "technical_phone": "",
+    "signer": "",
+    "valid_until": None,
 }
 ERRORS = {
-    "title": "项目名称要写 60 字以内，现在 73 字。", "modes": "请选择“合作方式”。",
+    "title": "项目名称要写 60 字以内，现在 73 字。",
+    "modes": "请选择“合作方式”。",
     "budget_max": "预算上限 20 万元小于预算下限 30 万元。请改其中一个。",
     "indicators-0-target": "第 1 行“漏检率”写了“大幅提升”。请填数字，例如 0.1。",
     "indicators": "第 1 行还缺目标值。",
@@ -115,8 +139,13 @@ MOVES = [
     Move("reject", "不予发布", True, REASONS, False, True),
 ]
 PAIRS = [
-    QuotedPair("问题↔方法", "漏检率高，靠人工看X射线片，夜班尤其严重。",
-               "用卷积网络对X射线图像中的气孔、缩松做在线判别，漏检率 0.06 %。", "很接近", ("X射线", "漏检率")),
+    QuotedPair(
+        "问题↔方法",
+        "漏检率高，靠人工看X射线片，夜班尤其严重。",
+        "用卷积网络对X射线图像中的气孔、缩松做在线判别，漏检率 0.06 %。",
+        "很接近",
+        ("X射线", "漏检率"),
+    ),
     QuotedPair("目标↔指标", "漏检率不高于 0.1 %，节拍不超过 8 秒。", "漏检率 0.06 %", "接近", ("漏检率",)),
 ]
 RESULTS = [
@@ -130,16 +159,27 @@ FILTERS = [
     FilterResult("服务区域", True, "能力未说明", unknown=True),
 ]
 TERMS = [SharedTerm("X射线", 7.1, True), SharedTerm("压铸", 6.2, True), SharedTerm("缺陷", 3.0, False)]
-ADVICE = Advice((
-    Warning("no_method", "indicators", "“漏检率”没有写检测方法，验收时会有争议。", "用 1000 件盲测样件统计"),
-    Warning("identifying", "background", "公开栏里像是出现了企业名称“广州某某精密”。请改写成“一家压铸企业”。"),
-    Warning("wish_word", "target", "“提升质量”没有内容。", "漏检率 ≤0.1 %"),
-), "vague", {"问题": (20, 30), "指标": (12, 30)})
+ADVICE = Advice(
+    (
+        Warning("no_method", "indicators", "“漏检率”没有写检测方法，验收时会有争议。", "用 1000 件盲测样件统计"),
+        Warning("identifying", "background", "公开栏里像是出现了企业名称“广州某某精密”。请改写成“一家压铸企业”。"),
+        Warning("wish_word", "target", "“提升质量”没有内容。", "漏检率 ≤0.1 %"),
+    ),
+    "vague",
+    {"问题": (20, 30), "指标": (12, 30)},
+)
 THREAD = [
     presentation.ThreadLine(NOW - dt.timedelta(days=6), "王丽", "黄埔区某园区", "提交审核", after="待区科协审核"),
-    presentation.ThreadLine(NOW - dt.timedelta(days=5), "陈晓明", "黄埔区科协", "退回修改", "没有可检验的指标",
-                            "漏检率现在是多少？请写到指标表里。\n另外请补一个能拍板的负责人。",
-                            "待区科协审核", "退回修改"),
+    presentation.ThreadLine(
+        NOW - dt.timedelta(days=5),
+        "陈晓明",
+        "黄埔区科协",
+        "退回修改",
+        "没有可检验的指标",
+        "漏检率现在是多少？请写到指标表里。\n另外请补一个能拍板的负责人。",
+        "待区科协审核",
+        "退回修改",
+    ),
     presentation.ThreadLine(NOW - dt.timedelta(hours=2), "王丽", "黄埔区某园区", remark=LONG_TEXT[:300]),
 ]
 
@@ -151,16 +191,38 @@ def need(state: NeedState = NeedState.DISTRICT_APPROVED) -> Record:
 
 def sample() -> dict[str, Any]:
     """Return everything the style guide draws, by name."""
-    due = {"late": NOW - dt.timedelta(days=3), "today": NOW + dt.timedelta(hours=3), "soon": NOW + dt.timedelta(days=2),
-           "later": NOW + dt.timedelta(days=20)}
+    due = {
+        "late": NOW - dt.timedelta(days=3),
+        "today": NOW + dt.timedelta(hours=3),
+        "soon": NOW + dt.timedelta(days=2),
+        "later": NOW + dt.timedelta(days=20),
+    }
     return {
-        "place": "needs", "demo": False, "need": need(), "states": [need(state) for state in NeedState],
-        "capability_states": [Record(CAPABILITIES, state) for state in CAPABILITIES.states], "moves_open": MOVES,
-        "fields": NEED_FIELDS, "capability_fields": CAPABILITY_FIELDS, "sections": NEED_SECTIONS, "values": VALUES,
-        "errors": ERRORS, "field": NEED_FIELD, "indicators": INDICATORS, "claims": CLAIMS, "pairs": PAIRS,
-        "results": RESULTS, "filters": FILTERS, "terms": TERMS, "advice": ADVICE, "thread_lines": THREAD, "due": due,
+        "place": "needs",
+        "demo": False,
+        "need": need(),
+        "states": [need(state) for state in NeedState],
+        "capability_states": [Record(CAPABILITIES, state) for state in CAPABILITIES.states],
+        "moves_open": MOVES,
+        "fields": NEED_FIELDS,
+        "capability_fields": CAPABILITY_FIELDS,
+        "sections": NEED_SECTIONS,
+        "values": VALUES,
+        "errors": ERRORS,
+        "field": NEED_FIELD,
+        "indicators": INDICATORS,
+        "claims": CLAIMS,
+        "pairs": PAIRS,
+        "results": RESULTS,
+        "filters": FILTERS,
+        "terms": TERMS,
+        "advice": ADVICE,
+        "thread_lines": THREAD,
+        "due": due,
         "filled": [(spec, VALUES[spec.name]) for spec in NEED_FIELDS],
-        "long_title": LONG_TITLE, "long_text": LONG_TEXT, "now": NOW,
+        "long_title": LONG_TITLE,
+        "long_text": LONG_TEXT,
+        "now": NOW,
         "grid_lines": [GridLine("问题↔方法", "很接近"), GridLine("名称↔名称", "一方未写")],
     }
 
@@ -180,7 +242,8 @@ def build(saves: list[dict[str, str]] | None = None) -> Flask:
     @app.after_request
     def strict(response: Any) -> Any:
         response.headers["Content-Security-Policy"] = (
-            "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'")
+            "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'"
+        )
         return response
 
     @app.get("/")

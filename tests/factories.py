@@ -19,22 +19,38 @@ from kcz_match.selection import service as selection
 PASSWORD = "白云山下喝早茶 2026"
 
 NEED = {
-    "title": "一体化压铸件在线缺陷检测", "kind": "rd", "industry": "nev", "keywords": "压铸 X射线 缺陷识别",
+    "title": "一体化压铸件在线缺陷检测",
+    "kind": "rd",
+    "industry": "nev",
+    "keywords": "压铸 X射线 缺陷识别",
     "background": "压铸车间每天出件三千件，靠人工看片判定气孔和缩松。",
     "problem": "人工看片漏检率高，节拍跟不上，小气孔经常被放过，返修成本高。",
     "target": "实现在线自动判定，漏检率不高于 0.1 %，单件检测不超过 8 s。",
-    "modes": ["joint"], "urgency": "normal", "tried": "试过通用视觉软件，误报太多。",
-    "owner_name": "周工", "owner_phone": "13800000001", "technical_contact": "吴工", "technical_phone": "13800000002",
+    "modes": ["joint"],
+    "urgency": "normal",
+    "tried": "试过通用视觉软件，误报太多。",
+    "owner_name": "周工",
+    "owner_phone": "13800000001",
+    "technical_contact": "吴工",
+    "technical_phone": "13800000002",
 }
 INDICATORS = (
     Indicator(name="漏检率", target="0.1", unit="%", direction=Direction.AT_MOST, present="1.5", method="盲样比对"),
     Indicator(name="检测节拍", target="8", unit="s", direction=Direction.AT_MOST, method="连续 100 件计时"),
 )
 CAPABILITY = {
-    "title": "铸件气孔缩松的射线图像判定", "type": "result", "industries": ["nev", "equip"], "keywords": "射线 卷积网络 气孔",
+    "title": "铸件气孔缩松的射线图像判定",
+    "type": "result",
+    "industries": ["nev", "equip"],
+    "keywords": "射线 卷积网络 气孔",
     "problem": "铸造企业靠人眼判读射线底片，漏判多、速度慢。",
-    "method": "用卷积网络对射线图像分割气孔和缩松，结合工艺参数在线判定。", "trl": "7", "trl_proof": "两条产线运行一年。",
-    "modes": ["joint", "service"], "monthly_capacity": 4, "contact_name": "郑老师", "contact_phone": "13800000003",
+    "method": "用卷积网络对射线图像分割气孔和缩松，结合工艺参数在线判定。",
+    "trl": "7",
+    "trl_proof": "两条产线运行一年。",
+    "modes": ["joint", "service"],
+    "monthly_capacity": 4,
+    "contact_name": "郑老师",
+    "contact_phone": "13800000003",
     "limits": "只在 500 吨以下压铸机上验证过。",
 }
 CLAIMS = (Claim(name="漏检率", value="0.06", unit="%", evidence="第三方检测报告", dated_on="2026-05-01"),)
@@ -86,8 +102,9 @@ class World:
         """Find the organisations in the database."""
         self.office = accounts.office()
         for name, facts in UNITS.items():
-            setattr(self, name, db.session.scalar(
-                select(Organisation).where(Organisation.full_name == facts["full_name"])))
+            setattr(
+                self, name, db.session.scalar(select(Organisation).where(Organisation.full_name == facts["full_name"]))
+            )
 
     @property
     def office_manager(self) -> Actor:
@@ -143,9 +160,10 @@ class World:
         rows = changes.pop("rows", CLAIMS)
         owner = changes.pop("by", None) or self.of(self.society)
         capability = capability_service.draft_capability(owner, CAPABILITY | changes, rows)
-        approver = self.of(self.society if owner.organisation_kind == "service_team" else
-                           accounts.organisation(owner.organisation_id))
-        for verb, actor in [("submit", owner), ("approve", approver)][:{"draft": 0, "submitted": 1}.get(state, 2)]:
+        approver = self.of(
+            self.society if owner.organisation_kind == "service_team" else accounts.organisation(owner.organisation_id)
+        )
+        for verb, actor in [("submit", owner), ("approve", approver)][: {"draft": 0, "submitted": 1}.get(state, 2)]:
             capability_service.act(capability, verb, actor)
         db.session.commit()
         assert capability.state == state

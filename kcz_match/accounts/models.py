@@ -46,14 +46,20 @@ class Organisation(Base):
     aliases: Mapped[list[OrganisationAlias]] = relationship(cascade="all, delete-orphan")
     memberships: Mapped[list[Membership]] = relationship(back_populates="organisation")
     members: Mapped[list[Organisation]] = relationship(
-        secondary="team_member", primaryjoin="Organisation.id == TeamMember.team_id",
+        secondary="team_member",
+        primaryjoin="Organisation.id == TeamMember.team_id",
         secondaryjoin="Organisation.id == TeamMember.organisation_id",
     )
 
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
-        Index("uq_organisation_district_kind", "district_code", unique=True,
-              sqlite_where=text("kind = 'district'"), postgresql_where=text("kind = 'district'")),
+        Index(
+            "uq_organisation_district_kind",
+            "district_code",
+            unique=True,
+            sqlite_where=text("kind = 'district'"),
+            postgresql_where=text("kind = 'district'"),
+        ),
         CheckConstraint("kind != 'enterprise' OR parent_id IS NOT NULL", name="enterprise_has_parent"),
         CheckConstraint("kind != 'service_team' OR parent_id IS NOT NULL", name="team_has_lead_society"),
     )

@@ -41,8 +41,10 @@ def why_weak(password: str, *known: str) -> str | None:
     no classes.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        return (f"密码要 {SHORTEST}–{LONGEST} 个字符，现在是 {len(password)} 个。"
-                "一句话更好记，例如“早茶两件 一壶普洱 7 点”。")
+        return (
+            f"密码要 {SHORTEST}–{LONGEST} 个字符，现在是 {len(password)} 个。"
+            "一句话更好记，例如“早茶两件 一壶普洱 7 点”。"
+        )
     folded = password.lower()
     if any(word in folded for word in COMMON):
         return "密码里有太常见的词，容易被猜到。请换一个。"

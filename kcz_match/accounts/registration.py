@@ -17,16 +17,21 @@ from kcz_match.core.db import db
 PHONE = re.compile(r"[0-9+\-() ]{5,40}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 IN_A_DISTRICT = {OrganisationKind.DISTRICT, OrganisationKind.PARK, OrganisationKind.ENTERPRISE}
-MUST_HAVE_PARENT = {OrganisationKind.ENTERPRISE: "请选择企业所属的园区或区科协。",
-                    OrganisationKind.SERVICE_TEAM: "请选择服务团的牵头学会。"}
+MUST_HAVE_PARENT = {
+    OrganisationKind.ENTERPRISE: "请选择企业所属的园区或区科协。",
+    OrganisationKind.SERVICE_TEAM: "请选择服务团的牵头学会。",
+}
 LONGEST = {"full_name": 120, "short_name": 40, "intro": 2000, "name": 40, "phone": 40, "post": 60, "email": 200}
 LONGEST_ALIAS, MOST_ALIASES = 120, 20
-PARENT_KINDS = {OrganisationKind.ENTERPRISE: {OrganisationKind.PARK, OrganisationKind.DISTRICT},
-                OrganisationKind.SERVICE_TEAM: {OrganisationKind.SOCIETY}}
+PARENT_KINDS = {
+    OrganisationKind.ENTERPRISE: {OrganisationKind.PARK, OrganisationKind.DISTRICT},
+    OrganisationKind.SERVICE_TEAM: {OrganisationKind.SOCIETY},
+}
 
 
-def organisation_errors(kind: str, full_name: str, credit_code: str, district_code: str, level: str,
-                        parent_id: int | None) -> dict[str, str]:
+def organisation_errors(
+    kind: str, full_name: str, credit_code: str, district_code: str, level: str, parent_id: int | None
+) -> dict[str, str]:
     """Return a sentence per field of what is wrong with the facts of a new organisation; empty when nothing is.
 
     ``kind`` is '' when none, or an unknown one, was chosen.
@@ -51,8 +56,9 @@ def organisation_errors(kind: str, full_name: str, credit_code: str, district_co
     if kind in LEVELS_OF_KIND and level not in LEVELS_OF_KIND[kind]:
         errors["level"] = "请选择学会或服务团的级别。"
     parent = db.session.get(Organisation, parent_id) if parent_id else None
-    if kind in MUST_HAVE_PARENT and (parent is None or parent.kind not in PARENT_KINDS[kind]
-                                     or parent.state in STOPPED):
+    if kind in MUST_HAVE_PARENT and (
+        parent is None or parent.kind not in PARENT_KINDS[kind] or parent.state in STOPPED
+    ):
         errors["parent_id"] = MUST_HAVE_PARENT[kind]
     return errors
 
@@ -71,5 +77,8 @@ def alias_errors(aliases: Sequence[str]) -> dict[str, str]:
 
 def too_long(**texts: str) -> dict[str, str]:
     """Return a sentence for each text, given by the name of its field, that is longer than the field may be."""
-    return {name: f"不要超过 {LONGEST[name]} 字，现在是 {len(text.strip())} 字。"
-            for name, text in texts.items() if len(text.strip()) > LONGEST[name]}
+    return {
+        name: f"不要超过 {LONGEST[name]} 字，现在是 {len(text.strip())} 字。"
+        for name, text in texts.items()
+        if len(text.strip()) > LONGEST[name]
+    }

@@ -31,9 +31,19 @@ from kcz_match.core.policy import SYSTEM, Actor
 
 
 def register_organisation(
-    actor: Actor, *, kind: str, full_name: str, short_name: str = "", credit_code: str = "", district_code: str = "",
-    level: str = "", parent_id: int | None = None, intro: str = "", aliases: Sequence[str] = (),
-    member_ids: Sequence[int] = (), is_demo: bool = False,
+    actor: Actor,
+    *,
+    kind: str,
+    full_name: str,
+    short_name: str = "",
+    credit_code: str = "",
+    district_code: str = "",
+    level: str = "",
+    parent_id: int | None = None,
+    intro: str = "",
+    aliases: Sequence[str] = (),
+    member_ids: Sequence[int] = (),
+    is_demo: bool = False,
 ) -> Organisation:
     """Put an organisation on file as ``unverified`` and return it.
 
@@ -46,14 +56,25 @@ def register_organisation(
     level = level if kind in LEVELS_OF_KIND else ""
     parent_id = parent_id if kind in MUST_HAVE_PARENT else None
     aliases = tidy(aliases)
-    errors = (organisation_errors(kind, full_name, credit_code, district_code, level, parent_id)
-              | alias_errors(aliases) | too_long(full_name=full_name, short_name=short_name, intro=intro))
+    errors = (
+        organisation_errors(kind, full_name, credit_code, district_code, level, parent_id)
+        | alias_errors(aliases)
+        | too_long(full_name=full_name, short_name=short_name, intro=intro)
+    )
     if errors:
         raise Invalid(errors)
     unit = Organisation(
-        kind=kind, full_name=full_name.strip(), short_name=short_name.strip(), district_code=district_code,
-        credit_code=normal_form(credit_code) or None, level=level, parent_id=parent_id, intro=intro.strip(),
-        is_demo=is_demo, state=OrganisationState.UNVERIFIED, state_since=utc_now(),
+        kind=kind,
+        full_name=full_name.strip(),
+        short_name=short_name.strip(),
+        district_code=district_code,
+        credit_code=normal_form(credit_code) or None,
+        level=level,
+        parent_id=parent_id,
+        intro=intro.strip(),
+        is_demo=is_demo,
+        state=OrganisationState.UNVERIFIED,
+        state_since=utc_now(),
         aliases=[OrganisationAlias(name=name) for name in aliases],
     )
     db.session.add(unit)
@@ -71,8 +92,13 @@ def found_office(full_name: str, *, email: str, name: str, is_demo: bool = False
     """
     if queries.office() is not None:
         raise Conflict("领导小组办公室已经建立。")
-    unit = Organisation(kind=OrganisationKind.OFFICE, full_name=full_name, is_demo=is_demo,
-                        state=OrganisationState.VERIFIED, state_since=utc_now())
+    unit = Organisation(
+        kind=OrganisationKind.OFFICE,
+        full_name=full_name,
+        is_demo=is_demo,
+        state=OrganisationState.VERIFIED,
+        state_since=utc_now(),
+    )
     db.session.add(unit)
     audit.write(SYSTEM, "organisation.register", unit, after=full_name)
     return unit, _make_invitation(SYSTEM, unit, email=email, name=name, role=Role.MANAGER)
@@ -136,8 +162,12 @@ def withdraw_invitation(organisation: Organisation, actor: Actor, *, email: str)
 def open_invitation(secret: str) -> Invitation:
     """Return the invitation behind a link; ``NotFound`` when it is unknown, used, expired or of a stopped unit."""
     invitation = db.session.scalar(select(Invitation).where(Invitation.token_hash == _digest(secret)))
-    if (invitation is None or invitation.used_at is not None or invitation.expires_at <= utc_now()
-            or (invitation.organisation.state in STOPPED and not invitation.resets_password)):
+    if (
+        invitation is None
+        or invitation.used_at is not None
+        or invitation.expires_at <= utc_now()
+        or (invitation.organisation.state in STOPPED and not invitation.resets_password)
+    ):
         raise NotFound("这个邀请链接已经用过、过期或不完整。请联系邀请您的人重新发一个。")
     return invitation
 
@@ -166,8 +196,12 @@ def accept_invitation(secret: str, *, password: str = "", address: str = "") -> 
         audit.write(actor, "user.reset_password", user)
         return user
     _join(user, invitation.organisation, invitation.role)
-    audit.write(queries.actor_for(user, invitation.organisation_id), "membership.join", invitation.organisation,
-                after=str(invitation.role))
+    audit.write(
+        queries.actor_for(user, invitation.organisation_id),
+        "membership.join",
+        invitation.organisation,
+        after=str(invitation.role),
+    )
     return user
 
 
@@ -181,8 +215,9 @@ def make_password_link(user: User, actor: Actor) -> str:
     if user.is_disabled:
         raise Conflict("这个账号已停用。请先启用，再重设密码。")
     membership = min(user.memberships, key=lambda item: item.id)
-    return _make_invitation(actor, membership.organisation, email=user.email, name=user.name, role=membership.role,
-                            resets=user)
+    return _make_invitation(
+        actor, membership.organisation, email=user.email, name=user.name, role=membership.role, resets=user
+    )
 
 
 def change_role(membership: Membership, actor: Actor, *, role: str | None) -> None:
@@ -196,8 +231,11 @@ def change_role(membership: Membership, actor: Actor, *, role: str | None) -> No
         raise Conflict("这个人已经不是本单位成员。请刷新页面。")
     if role is not None and role not in set(Role):
         raise Invalid({"role": "请选择角色。"})
-    managers = [item for item in membership.organisation.memberships
-                if item.ended_at is None and item.role == Role.MANAGER and not item.user.is_disabled]
+    managers = [
+        item
+        for item in membership.organisation.memberships
+        if item.ended_at is None and item.role == Role.MANAGER and not item.user.is_disabled
+    ]
     if role != Role.MANAGER and managers == [membership]:
         raise Conflict("这是本单位唯一的管理员。请先指定另一位管理员。")
     before = str(membership.role)
@@ -260,9 +298,14 @@ def change_password(user: User, actor: Actor, *, old: str, new: str, address: st
 
 
 def _expire_invitations(organisation: Organisation, address: str) -> bool:
-    found = db.session.scalars(select(Invitation).where(
-        Invitation.organisation_id == organisation.id, Invitation.email == address, Invitation.used_at.is_(None),
-        Invitation.expires_at > utc_now())).all()
+    found = db.session.scalars(
+        select(Invitation).where(
+            Invitation.organisation_id == organisation.id,
+            Invitation.email == address,
+            Invitation.used_at.is_(None),
+            Invitation.expires_at > utc_now(),
+        )
+    ).all()
     for invitation in found:
         invitation.expires_at = utc_now()
     return bool(found)
@@ -280,15 +323,24 @@ def _with_new_password(invitation: Invitation, user: User | None, password: str)
     return user
 
 
-def _make_invitation(actor: Actor, organisation: Organisation, *, email: str, name: str, role: Role,
-                     resets: User | None = None) -> str:
+def _make_invitation(
+    actor: Actor, organisation: Organisation, *, email: str, name: str, role: Role, resets: User | None = None
+) -> str:
     address = email.strip().lower()
     _expire_invitations(organisation, address)
     secret = secrets.token_urlsafe(32)
-    db.session.add(Invitation(
-        token_hash=_digest(secret), organisation_id=organisation.id, email=address, name=name.strip(), role=role,
-        invited_by=actor.user_id, resets_password=resets is not None,
-        expires_at=utc_now() + dt.timedelta(days=1 if resets else sessions.limits().invitation_days)))
+    db.session.add(
+        Invitation(
+            token_hash=_digest(secret),
+            organisation_id=organisation.id,
+            email=address,
+            name=name.strip(),
+            role=role,
+            invited_by=actor.user_id,
+            resets_password=resets is not None,
+            expires_at=utc_now() + dt.timedelta(days=1 if resets else sessions.limits().invitation_days),
+        )
+    )
     if resets:
         audit.write(actor, "user.make_password_link", resets)
     else:
@@ -297,8 +349,9 @@ def _make_invitation(actor: Actor, organisation: Organisation, *, email: str, na
 
 
 def _join(user: User, organisation: Organisation, role: Role) -> None:
-    membership = db.session.scalar(select(Membership).where(
-        Membership.user_id == user.id, Membership.organisation_id == organisation.id))
+    membership = db.session.scalar(
+        select(Membership).where(Membership.user_id == user.id, Membership.organisation_id == organisation.id)
+    )
     if membership is None:
         db.session.add(Membership(user_id=user.id, organisation_id=organisation.id, role=role))
     else:

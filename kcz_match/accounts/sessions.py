@@ -104,8 +104,15 @@ def prove_password(email: str, password: str, *, address: str) -> User:
 def start_session(user: User, organisation_id: int | None, *, address: str, device: str) -> tuple[UserSession, str]:
     """Open a session for a person who has proved who they are; return its row and the token for the cookie."""
     token = secrets.token_urlsafe(32)
-    row = UserSession(token_hash=_digest(token), user_id=user.id, organisation_id=organisation_id, address=address,
-                      device=device[:200], created_at=utc_now(), seen_at=utc_now())
+    row = UserSession(
+        token_hash=_digest(token),
+        user_id=user.id,
+        organisation_id=organisation_id,
+        address=address,
+        device=device[:200],
+        created_at=utc_now(),
+        seen_at=utc_now(),
+    )
     db.session.add(row)
     audit.write(queries.actor_for(user, organisation_id), "session.start", user, address=address)
     return row, token
@@ -114,8 +121,10 @@ def start_session(user: User, organisation_id: int | None, *, address: str, devi
 def live_session(token: str) -> UserSession | None:
     """Return the session of a token while it is alive: not ended, not idle too long, not too old, account enabled."""
     row = db.session.scalar(
-        select(UserSession).where(UserSession.token_hash == _digest(token))
-        .options(joinedload(UserSession.user), joinedload(UserSession.organisation)))
+        select(UserSession)
+        .where(UserSession.token_hash == _digest(token))
+        .options(joinedload(UserSession.user), joinedload(UserSession.organisation))
+    )
     if row is None or row.ended_at is not None or row.user.is_disabled:
         return None
     now = utc_now()
@@ -137,11 +146,19 @@ def touch(connection: Connection, session_id: int) -> None:
 def live_sessions_of(user: User) -> list[UserSession]:
     """Return the person's sessions that are alive, newest first."""
     now = utc_now()
-    return list(db.session.scalars(
-        select(UserSession).where(
-            UserSession.user_id == user.id, UserSession.ended_at.is_(None),
-            UserSession.seen_at > now - _limits.idle, UserSession.created_at > now - _limits.absolute)
-        .options(joinedload(UserSession.organisation)).order_by(UserSession.created_at.desc())))
+    return list(
+        db.session.scalars(
+            select(UserSession)
+            .where(
+                UserSession.user_id == user.id,
+                UserSession.ended_at.is_(None),
+                UserSession.seen_at > now - _limits.idle,
+                UserSession.created_at > now - _limits.absolute,
+            )
+            .options(joinedload(UserSession.organisation))
+            .order_by(UserSession.created_at.desc())
+        )
+    )
 
 
 def end_session(row: UserSession, actor: Actor, reason: str) -> None:
@@ -171,8 +188,11 @@ def end_all_sessions(user: User, reason: str) -> None:
 
 def end_sessions_of_member(membership: Membership, reason: str) -> None:
     """End the person's sessions that act for the membership's organisation."""
-    _end(UserSession.user_id == membership.user_id, UserSession.organisation_id == membership.organisation_id,
-         reason=reason)
+    _end(
+        UserSession.user_id == membership.user_id,
+        UserSession.organisation_id == membership.organisation_id,
+        reason=reason,
+    )
 
 
 def end_sessions_for_organisation(organisation: Organisation, reason: str) -> None:
@@ -187,8 +207,11 @@ def password_is_right(user: User, password: str) -> bool:
 
 def _end(*which: object, reason: str) -> None:
     db.session.execute(
-        update(UserSession).where(UserSession.ended_at.is_(None), *which)  # type: ignore[arg-type]
-        .values(ended_at=utc_now(), end_reason=reason).execution_options(synchronize_session="fetch"))
+        update(UserSession)
+        .where(UserSession.ended_at.is_(None), *which)  # type: ignore[arg-type]
+        .values(ended_at=utc_now(), end_reason=reason)
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def _keep_try(account: str, address: str) -> None:
@@ -202,10 +225,14 @@ def _keep_try(account: str, address: str) -> None:
 
 
 def _recent_tries(account: str, address: str) -> int:
-    return db.session.scalar(
-        select(func.count()).select_from(SignInTry)
-        .where(SignInTry.account == account, SignInTry.address == address, SignInTry.at > utc_now() - _limits.pause)
-    ) or 0
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(SignInTry)
+            .where(SignInTry.account == account, SignInTry.address == address, SignInTry.at > utc_now() - _limits.pause)
+        )
+        or 0
+    )
 
 
 def _digest(token: str) -> str:

@@ -20,14 +20,26 @@ class OrganisationKind(enum.StrEnum):
 
 
 KIND_LABELS = {
-    OrganisationKind.DISTRICT: "区科协（试点区）", OrganisationKind.PARK: "园区", OrganisationKind.ENTERPRISE: "企业",
-    OrganisationKind.SOCIETY: "学会", OrganisationKind.SERVICE_TEAM: "科技服务团",
-    OrganisationKind.REVIEW_BODY: "第三方评审机构", OrganisationKind.OFFICE: "领导小组办公室",
+    OrganisationKind.DISTRICT: "区科协（试点区）",
+    OrganisationKind.PARK: "园区",
+    OrganisationKind.ENTERPRISE: "企业",
+    OrganisationKind.SOCIETY: "学会",
+    OrganisationKind.SERVICE_TEAM: "科技服务团",
+    OrganisationKind.REVIEW_BODY: "第三方评审机构",
+    OrganisationKind.OFFICE: "领导小组办公室",
 }
-LEVEL_LABELS = {"national": "全国学会", "provincial": "省级学会", "city": "市级学会",
-                "industry": "产业服务团", "regional": "区域服务团", "": ""}
-LEVELS_OF_KIND = {OrganisationKind.SOCIETY: ("national", "provincial", "city"),
-                  OrganisationKind.SERVICE_TEAM: ("industry", "regional")}
+LEVEL_LABELS = {
+    "national": "全国学会",
+    "provincial": "省级学会",
+    "city": "市级学会",
+    "industry": "产业服务团",
+    "regional": "区域服务团",
+    "": "",
+}
+LEVELS_OF_KIND = {
+    OrganisationKind.SOCIETY: ("national", "provincial", "city"),
+    OrganisationKind.SERVICE_TEAM: ("industry", "regional"),
+}
 
 
 class Role(enum.StrEnum):
@@ -66,7 +78,8 @@ ORGANISATIONS = Lifecycle(
         "verify": arrow("unverified", OrganisationState.VERIFIED, "核验通过", is_primary=True),
         "suspend": arrow("verified", OrganisationState.SUSPENDED, "停用", needs_reason=True, is_loss=True),
         "restore": arrow("suspended", OrganisationState.VERIFIED, "恢复", needs_reason=True),
-        "close": arrow("unverified verified suspended", OrganisationState.CLOSED, "注销", needs_reason=True,
-                       is_loss=True),
+        "close": arrow(
+            "unverified verified suspended", OrganisationState.CLOSED, "注销", needs_reason=True, is_loss=True
+        ),
     },
 )

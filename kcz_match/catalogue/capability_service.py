@@ -27,28 +27,55 @@ FRESH_FOR = dt.timedelta(days=183)
 REVIEW_WORKDAYS = 3
 
 
-def draft_capability(actor: Actor, values: Mapping[str, Any], rows: Sequence[Claim] = (),
-                     tiers: Mapping[str, str] | None = None, *, key: str | None = None) -> Capability:
+def draft_capability(
+    actor: Actor,
+    values: Mapping[str, Any],
+    rows: Sequence[Claim] = (),
+    tiers: Mapping[str, str] | None = None,
+    *,
+    key: str | None = None,
+) -> Capability:
     """Begin a capability of the actor's organisation as a draft and return it.
 
-    ``key`` is the public key when the form has chosen it already, so that saving twice makes one draft.  A service team's items are approved by its lead society, a society's by its own managers.
+    ``key`` is the public key when the form has chosen it already, so that saving twice makes one draft.
+    A service team's items are approved by its lead society, a society's by its own managers.
     """
     policy.require(actor, "capability.write")
     assert actor.organisation_id is not None  # noqa: S101 - the rule capability.write has checked it
     unit = accounts.organisation(actor.organisation_id)
     approver = unit.parent_id if unit.kind == OrganisationKind.SERVICE_TEAM else unit.id
     capability = Capability(
-        key=key or new_key(), organisation_id=unit.id, approver_id=approver, created_by=actor.user_id, state=CapabilityState.DRAFT,
-        state_since=utc_now(), created_at=utc_now(), industries=[], modes=[], regions=[], details={}, tiers={},
-        title="", type="", claims=[])
+        key=key or new_key(),
+        organisation_id=unit.id,
+        approver_id=approver,
+        created_by=actor.user_id,
+        state=CapabilityState.DRAFT,
+        state_since=utc_now(),
+        created_at=utc_now(),
+        industries=[],
+        modes=[],
+        regions=[],
+        details={},
+        tiers={},
+        title="",
+        type="",
+        claims=[],
+    )
     db.session.add(capability)
     fill(capability, values, rows, tiers or {})
     audit.write(actor, "capability.draft", capability, after="draft")
     return capability
 
 
-def save_capability(capability: Capability, actor: Actor, values: Mapping[str, Any], rows: Sequence[Claim] | None = None,
-                    tiers: Mapping[str, str] | None = None, *, version: int | None = None) -> None:
+def save_capability(
+    capability: Capability,
+    actor: Actor,
+    values: Mapping[str, Any],
+    rows: Sequence[Claim] | None = None,
+    tiers: Mapping[str, str] | None = None,
+    *,
+    version: int | None = None,
+) -> None:
     """Change the text of a draft or returned capability; ``Stale`` when somebody saved since ``version``."""
     policy.require(actor, "capability.edit", capability)
     check_editable(capability, EDITABLE_CAPABILITY_STATES)
@@ -89,15 +116,22 @@ def mark_stale(capability_id: int) -> None:
         return
     move(capability, "mark_stale", SYSTEM)
     want_index(capability)
-    notify(capability.organisation_id, capability, f"“{capability.title}”半年没有确认。请点“确认仍然有效”，否则排序靠后并注明待确认。")
+    notify(
+        capability.organisation_id,
+        capability,
+        f"“{capability.title}”半年没有确认。请点“确认仍然有效”，否则排序靠后并注明待确认。",
+    )
 
 
 def _plain(capability: Capability, verb: str, actor: Actor, reason: str, remark: str) -> None:
     move(capability, verb, actor, reason=reason, remark=remark)
     if actor.organisation_id != capability.organisation_id or verb == "return":
         why = CAPABILITIES.arrows[verb].reasons.get(reason, reason)
-        notify(capability.organisation_id, capability,
-               f"“{capability.title}”现在是“{CAPABILITIES.word(capability.state)}”。原因：{why}。{remark}")
+        notify(
+            capability.organisation_id,
+            capability,
+            f"“{capability.title}”现在是“{CAPABILITIES.word(capability.state)}”。原因：{why}。{remark}",
+        )
 
 
 def _submit(capability: Capability, verb: str, actor: Actor, reason: str, remark: str) -> None:
@@ -107,7 +141,9 @@ def _submit(capability: Capability, verb: str, actor: Actor, reason: str, remark
     capability.code = capability.code or _new_code(capability)
     move(capability, verb, actor, remark=remark)
     due = due_after_workdays(utc_now(), REVIEW_WORKDAYS)
-    notify(capability.approver_id, capability, f"{actor.organisation_name} 提交了能力“{capability.title}”，请审核。", due)
+    notify(
+        capability.approver_id, capability, f"{actor.organisation_name} 提交了能力“{capability.title}”，请审核。", due
+    )
 
 
 def _approve(capability: Capability, verb: str, actor: Actor, reason: str, remark: str) -> None:
@@ -115,7 +151,9 @@ def _approve(capability: Capability, verb: str, actor: Actor, reason: str, remar
     capability.published_at = capability.published_at or utc_now()
     capability.confirmed_at = utc_now()
     _leave_check(capability)
-    notify(capability.organisation_id, capability, f"“{capability.title}”已发布（{capability.code}），会推荐给合适的需求。")
+    notify(
+        capability.organisation_id, capability, f"“{capability.title}”已发布（{capability.code}），会推荐给合适的需求。"
+    )
 
 
 def _confirm(capability: Capability, verb: str, actor: Actor, reason: str, remark: str) -> None:
@@ -125,7 +163,10 @@ def _confirm(capability: Capability, verb: str, actor: Actor, reason: str, remar
 
 
 VERBS: dict[str, Callable[[Capability, str, Actor, str, str], None]] = {
-    "submit": _submit, "approve": _approve, "relist": _approve, "confirm": _confirm,
+    "submit": _submit,
+    "approve": _approve,
+    "relist": _approve,
+    "confirm": _confirm,
 }
 
 
@@ -138,5 +179,9 @@ def _new_code(capability: Capability) -> str:
 def _leave_check(capability: Capability) -> None:
     db.session.flush()
     assert capability.confirmed_at is not None  # noqa: S101 - set by the verbs that call this
-    jobs.leave("mark_stale", key=f"stale:capability:{capability.id}", run_at=capability.confirmed_at + FRESH_FOR,
-               capability_id=capability.id)
+    jobs.leave(
+        "mark_stale",
+        key=f"stale:capability:{capability.id}",
+        run_at=capability.confirmed_at + FRESH_FOR,
+        capability_id=capability.id,
+    )

@@ -102,12 +102,16 @@ def _title(draft: _Draft) -> Iterable[Warning]:
         return
     if len(title) > words.LONG_TITLE:
         yield Warning(
-            "title_long", "title", f"名称有 {len(title)} 字，列表里看不全。只留对象、问题和一个关键指标。",
+            "title_long",
+            "title",
+            f"名称有 {len(title)} 字，列表里看不全。只留对象、问题和一个关键指标。",
             draft.example.title,
         )
     if _specifics(title) < 4:
         yield Warning(
-            "title_general", "title", "名称太笼统，看不出是什么产品的什么问题。写出对象、工序和要解决的缺陷。",
+            "title_general",
+            "title",
+            "名称太笼统，看不出是什么产品的什么问题。写出对象、工序和要解决的缺陷。",
             draft.example.title,
         )
 
@@ -126,7 +130,8 @@ def _two_needs(draft: _Draft) -> Iterable[Warning]:
             where, said = name, found.group()
     if where:
         yield Warning(
-            "two_needs", where,
+            "two_needs",
+            where,
             f"像是把两件事写在一条里（“{said[-20:]}”）。请拆成两条，各写各的问题和指标，才能分别匹配。",
             draft.example.title,
         )
@@ -139,7 +144,10 @@ def _wish_words(draft: _Draft) -> Iterable[Warning]:
             if hit and not re.search(r"\d", piece):
                 example = draft.example.indicator if name == "target" else draft.example.problem
                 yield Warning(
-                    "wish_words", name, f"“{hit.group()}”没有内容。请写明是哪项、现在多少、要到多少。", example,
+                    "wish_words",
+                    name,
+                    f"“{hit.group()}”没有内容。请写明是哪项、现在多少、要到多少。",
+                    example,
                 )
                 break
 
@@ -148,17 +156,23 @@ def _problem(draft: _Draft) -> Iterable[Warning]:
     problem = draft.text("problem")
     if not problem:
         yield Warning(
-            "no_problem", "problem", "还没有写技术难题。写清哪道工序、什么现象、现在多少、损失多大。",
+            "no_problem",
+            "problem",
+            "还没有写技术难题。写清哪道工序、什么现象、现在多少、损失多大。",
             draft.example.problem,
         )
     elif len(problem) < words.SHORT_PROBLEM:
         yield Warning(
-            "problem_short", "problem", f"难题只有 {len(problem)} 字，对方判断不了。补上工序、现象、现在的数和损失。",
+            "problem_short",
+            "problem",
+            f"难题只有 {len(problem)} 字，对方判断不了。补上工序、现象、现在的数和损失。",
             draft.example.problem,
         )
     elif not _is_real_problem(draft):
         yield Warning(
-            "problem_empty", "problem", "难题里没有具体的对象和现象。写清在哪道工序、出什么现象、为什么自己解决不了。",
+            "problem_empty",
+            "problem",
+            "难题里没有具体的对象和现象。写清在哪道工序、出什么现象、为什么自己解决不了。",
             draft.example.problem,
         )
 
@@ -166,7 +180,9 @@ def _problem(draft: _Draft) -> Iterable[Warning]:
 def _tried(draft: _Draft) -> Iterable[Warning]:
     if not draft.text("tried"):
         yield Warning(
-            "no_tried", "tried", "写上试过什么、结果如何，免得对方重走老路；没试过就写“还没有试过”。",
+            "no_tried",
+            "tried",
+            "写上试过什么、结果如何，免得对方重走老路；没试过就写“还没有试过”。",
             draft.example.tried,
         )
 
@@ -177,7 +193,9 @@ def _target(draft: _Draft) -> Iterable[Warning]:
     if loose and not _has_number(target) and not any(_is_checkable(row) for row in draft.indicators):
         shown = loose.group()
         yield Warning(
-            "target_adjectives", "target", f"目标里只有“{shown}”这类形容词，验收时说不清。换成能测的数。",
+            "target_adjectives",
+            "target",
+            f"目标里只有“{shown}”这类形容词，验收时说不清。换成能测的数。",
             draft.example.indicator,
         )
 
@@ -186,17 +204,23 @@ def _numbers(draft: _Draft) -> Iterable[Warning]:
     texts = (draft.text(name) for name in ("title", "problem", "target"))
     if not draft.indicators and not any(_has_number(text) for text in texts):
         yield Warning(
-            "no_number", "indicators", "通篇没有一个数字。请在指标表写一行：名称、目标值、单位。",
+            "no_number",
+            "indicators",
+            "通篇没有一个数字。请在指标表写一行：名称、目标值、单位。",
             draft.example.indicator,
         )
     elif not draft.indicators:
         yield Warning(
-            "no_indicator", "indicators", "数字写在正文里，没有进指标表，系统无法逐项核对。请填成一行。",
+            "no_indicator",
+            "indicators",
+            "数字写在正文里，没有进指标表，系统无法逐项核对。请填成一行。",
             draft.example.indicator,
         )
     elif not any(indicator.must for indicator in draft.indicators):
         yield Warning(
-            "no_must", "indicators", "指标都标成了“期望”。至少把一项标为“必须”，达不到就不算解决。",
+            "no_must",
+            "indicators",
+            "指标都标成了“期望”。至少把一项标为“必须”，达不到就不算解决。",
             draft.example.indicator,
         )
 
@@ -207,24 +231,32 @@ def _rows(draft: _Draft) -> Iterable[Warning]:
         reason = why_unverifiable(indicator)
         if not indicator.name.strip():
             yield Warning(
-                "indicator_unnamed", "indicators", f"第 {row} 行指标没有名称。写明测的是什么。",
+                "indicator_unnamed",
+                "indicators",
+                f"第 {row} 行指标没有名称。写明测的是什么。",
                 draft.example.indicator,
             )
         elif words.GRADE.match(indicator.target.strip()):
             pass
         elif reason:
             yield Warning(
-                "indicator_unreadable", "indicators", f"{name}：{reason}。目标写成一个数或一段范围。",
+                "indicator_unreadable",
+                "indicators",
+                f"{name}：{reason}。目标写成一个数或一段范围。",
                 draft.example.indicator,
             )
         elif not _is_checkable(indicator):
             yield Warning(
-                "no_unit", "indicators", f"{name}没有单位。请在单位栏填写；确实没有单位的填“无”。",
+                "no_unit",
+                "indicators",
+                f"{name}没有单位。请在单位栏填写；确实没有单位的填“无”。",
                 draft.example.indicator,
             )
         if not indicator.method.strip():
             yield Warning(
-                "no_method", "indicators", f"{name}没有检测方法。写明按什么标准或怎么测、测多少件。",
+                "no_method",
+                "indicators",
+                f"{name}没有检测方法。写明按什么标准或怎么测、测多少件。",
                 draft.example.method,
             )
 
@@ -232,7 +264,9 @@ def _rows(draft: _Draft) -> Iterable[Warning]:
 def _owner(draft: _Draft) -> Iterable[Warning]:
     if not draft.text("owner_name"):
         yield Warning(
-            "no_owner", "owner_name", "没有需求负责人。填能拍板的人；没有负责人的需求只能以“诊断中”发布。",
+            "no_owner",
+            "owner_name",
+            "没有需求负责人。填能拍板的人；没有负责人的需求只能以“诊断中”发布。",
             "生产副总或研发主管",
         )
 
@@ -241,7 +275,9 @@ def _money(draft: _Draft) -> Iterable[Warning]:
     low, high = _figure(draft.values.get("budget_min")), _figure(draft.values.get("budget_max"))
     if low is not None and high is not None and low > high:
         yield Warning(
-            "budget_order", "budget_min", f"预算下限 {low:g} 万元高于上限 {high:g} 万元，请对调或改正。",
+            "budget_order",
+            "budget_min",
+            f"预算下限 {low:g} 万元高于上限 {high:g} 万元，请对调或改正。",
             "下限 50，上限 100",
         )
 
@@ -250,7 +286,10 @@ def _dates(draft: _Draft) -> Iterable[Warning]:
     due, start = _day(draft.values.get("due_on")), _day(draft.values.get("starts_on"))
     if due and draft.today and due < draft.today:
         yield Warning(
-            "due_past", "due_on", f"完成时限 {due.isoformat()} 已经过去，请改成今天以后的日期。", "半年后的月底",
+            "due_past",
+            "due_on",
+            f"完成时限 {due.isoformat()} 已经过去，请改成今天以后的日期。",
+            "半年后的月底",
         )
     if due and start and due < start:
         yield Warning("due_before_start", "due_on", "完成时限早于需求开始，请核对两个日期。", "开始后 6 个月")
@@ -284,7 +323,9 @@ def _details(draft: _Draft) -> Iterable[Warning]:
 def _detail_warnings(draft: _Draft, name: str, label: str, text: str) -> Iterable[Warning]:
     for detail in identifying_details(text, draft.names):
         yield Warning(
-            "identifying", name, f"公开栏“{label}”里出现{detail.kind}“{detail.found}”。请改掉，或把这一栏改成不公开。",
+            "identifying",
+            name,
+            f"公开栏“{label}”里出现{detail.kind}“{detail.found}”。请改掉，或把这一栏改成不公开。",
             detail.instead,
         )
 

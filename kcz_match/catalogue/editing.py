@@ -25,7 +25,9 @@ def check_editable(record: Record, states: frozenset[Any]) -> None:
         raise Conflict(f"“{word}”的{record.lifecycle.label}不能直接修改。请先收回或点“修改后重新送审”。")
 
 
-def fill(record: Record, values: Mapping[str, Any], rows: Sequence[Any] | None, tiers: Mapping[str, str] | None) -> None:
+def fill(
+    record: Record, values: Mapping[str, Any], rows: Sequence[Any] | None, tiers: Mapping[str, str] | None
+) -> None:
     """Put values, indicator or claim rows, and tiers on a record; what is None stays as it was.
 
     Unknown names raise ``KeyError``: callers pass what ``parsing`` returned.
@@ -59,13 +61,27 @@ def want_index(record: Record) -> None:
 def _replace_rows(record: Record, rows: Sequence[Any]) -> None:
     if isinstance(record, Need):
         record.indicators = [
-            NeedIndicator(position=place, name=row.name, present=row.present, target=row.target, unit=row.unit,
-                          direction=row.direction, method=row.method, must=row.must)
+            NeedIndicator(
+                position=place,
+                name=row.name,
+                present=row.present,
+                target=row.target,
+                unit=row.unit,
+                direction=row.direction,
+                method=row.method,
+                must=row.must,
+            )
             for place, row in enumerate(rows)
         ]
     else:
         record.claims = [
-            CapabilityClaim(position=place, name=row.name, value_text=row.value, unit=row.unit, evidence=row.evidence,
-                            dated_on=row.dated_on)
+            CapabilityClaim(
+                position=place,
+                name=row.name,
+                value_text=row.value,
+                unit=row.unit,
+                evidence=row.evidence,
+                dated_on=row.dated_on,
+            )
             for place, row in enumerate(rows)
         ]

@@ -27,12 +27,26 @@ _SURNAMES = (
     "武刘龙叶黎白蒲赖卓池谭申冉桑桂牛尚温庄晏柴阎习艾廖曾游覃甘聂欧肖"
 )
 _PLACES = (
-    "广州|广东|深圳|佛山|东莞|珠海|中山|越秀|海珠|荔湾|天河|白云|黄埔|番禺|花都|南沙|"
-    "从化|增城|上海|北京|江苏|浙江"
+    "广州|广东|深圳|佛山|东莞|珠海|中山|越秀|海珠|荔湾|天河|白云|黄埔|番禺|花都|南沙|从化|增城|上海|北京|江苏|浙江"
 )
 _NOT_NAMES = (
-    "某", "本", "我", "该", "大型", "企业", "跨国", "国有", "龙头", "各", "多家", "头部",
-    "所属", "母", "能源", "我们", "其",
+    "某",
+    "本",
+    "我",
+    "该",
+    "大型",
+    "企业",
+    "跨国",
+    "国有",
+    "龙头",
+    "各",
+    "多家",
+    "头部",
+    "所属",
+    "母",
+    "能源",
+    "我们",
+    "其",
 )
 _COMPANY = re.compile(
     r"[A-Za-z一-龥·()（）]{2,24}?(?:有限责任公司|股份有限公司|有限公司|股份公司)|"
@@ -51,10 +65,12 @@ _PHONE = re.compile(
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+[@＠][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _CHAT = re.compile(r"(?:微信号?|QQ|VX|vx)\s*(?:群|号)?\s*[:：是为]?\s*[A-Za-z0-9_-]{5,20}")
 _LINK = re.compile(
-    r"https?://\S+|www\.[A-Za-z0-9-]+\.\S+|(?<![@A-Za-z0-9.-])[A-Za-z0-9-]+\.(?:com|cn|net|org|gov|edu)(?:\.cn)?(?![A-Za-z])")
+    r"https?://\S+|www\.[A-Za-z0-9-]+\.\S+|(?<![@A-Za-z0-9.-])[A-Za-z0-9-]+\.(?:com|cn|net|org|gov|edu)(?:\.cn)?(?![A-Za-z])"
+)
 _PATENT = re.compile(
     r"ZL\s?\d{4}\s?\d{7,8}\s?(?:\.\s?[\dXx])?|CN\s?\d{7,}\s?[A-Z]?\d?(?:\.[\dXx])?|"
-    r"(?:专利号|申请号|公开号|授权号)\s*[:：为]?\s*[A-Z]{0,2}\s?\d{7,}(?:\.[\dXx])?")
+    r"(?:专利号|申请号|公开号|授权号)\s*[:：为]?\s*[A-Z]{0,2}\s?\d{7,}(?:\.[\dXx])?"
+)
 _CODE = re.compile(r"(?<![0-9A-Za-z])[0-9A-HJ-NP-RTUWXYa-hj-np-rtuwxy]{18}(?![0-9A-Za-z])")
 _TITLES = "总经理|副总|董事长|经理|厂长|主任|院长|所长|部长|教授|博士|工程师|先生|女士|工(?=[，,。；;:：\\s\\d(（]|$)"
 _AFTER_CHIEF = "体量数成装线共部是结磷氮和之额计重长功效谐硬碱酸误投产面氧有需能成固溶黄胆酚糖会是要在可"
@@ -100,5 +116,5 @@ def _is_meant(kind: str, hit: re.Match[str]) -> bool:
         stem = re.split("有限|股份|集团", hit.group())[0].strip("（）()")
         return len(stem) >= 2 and not stem.endswith(_NOT_NAMES)
     if kind == "人员姓名":
-        return _NO_PERSON.search(text[max(0, start - 1):hit.end()]) is None
+        return _NO_PERSON.search(text[max(0, start - 1) : hit.end()]) is None
     return True

@@ -45,28 +45,110 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 )
 _CANONICAL = {name: group[0] for group in SYNONYMS for name in group}
 _WEAK = re.compile("使用|检测|产品|单件|平均|系统|整机|设备|实际|指标|目标|总体|样品|工艺|水平|达到|要求|数值|的|其")
-_GENERIC = frozenset({
-    "强度", "温度", "时间", "精度", "效率", "浓度", "含量", "厚度", "速度", "压力", "成本", "误差", "次数", "能耗",
-    "比例",
-    "误差率", "重量", "质量", "面积", "体积", "流量", "功率", "电压", "电流", "周期", "数量", "范围", "硬度",
-    "长度", "宽度", "高度", "直径", "循环次数", "检出率", "检测时间", "处理时间",
-})
+_GENERIC = frozenset(
+    {
+        "强度",
+        "温度",
+        "时间",
+        "精度",
+        "效率",
+        "浓度",
+        "含量",
+        "厚度",
+        "速度",
+        "压力",
+        "成本",
+        "误差",
+        "次数",
+        "能耗",
+        "比例",
+        "误差率",
+        "重量",
+        "质量",
+        "面积",
+        "体积",
+        "流量",
+        "功率",
+        "电压",
+        "电流",
+        "周期",
+        "数量",
+        "范围",
+        "硬度",
+        "长度",
+        "宽度",
+        "高度",
+        "直径",
+        "循环次数",
+        "检出率",
+        "检测时间",
+        "处理时间",
+    }
+)
 _NEUTRAL_ENDS = frozenset({"含量", "值", "率", "数", "时长", "时间", "浓度", "总量", "比例", "大小", "次数"})
 _EACH = re.compile(r"单(?!价|位|件|体|方)[一-龥]|每[一-龥]")
 _QUALIFIERS = (
-    "重复", "保持", "峰值", "初始", "初期", "高温", "低温", "常温", "静态", "动态", "最大", "最小", "最高", "最低",
+    "重复",
+    "保持",
+    "峰值",
+    "初始",
+    "初期",
+    "高温",
+    "低温",
+    "常温",
+    "静态",
+    "动态",
+    "最大",
+    "最小",
+    "最高",
+    "最低",
     "最长",
-    "最短", "上限",
+    "最短",
+    "上限",
     "下限",
-    "瞬时", "体积", "面积", "单位", "相对", "绝对", "老化后", "夜间", "单次", "累计", "一次",
+    "瞬时",
+    "体积",
+    "面积",
+    "单位",
+    "相对",
+    "绝对",
+    "老化后",
+    "夜间",
+    "单次",
+    "累计",
+    "一次",
 )
 _CONTRASTS = (
-    ("升", "降"), ("充", "放"), ("吸", "放"), ("进", "出"), ("入", "出"), ("高", "低"), ("大", "小"), ("上", "下"),
-    ("正", "反"), ("正", "负"), ("内", "外"), ("横", "纵"), ("长", "短"), ("漏", "误"), ("漏", "过"), ("轴", "径"),
+    ("升", "降"),
+    ("充", "放"),
+    ("吸", "放"),
+    ("进", "出"),
+    ("入", "出"),
+    ("高", "低"),
+    ("大", "小"),
+    ("上", "下"),
+    ("正", "反"),
+    ("正", "负"),
+    ("内", "外"),
+    ("横", "纵"),
+    ("长", "短"),
+    ("漏", "误"),
+    ("漏", "过"),
+    ("轴", "径"),
     ("冷", "热"),
-    ("干", "湿"), ("单", "双"), ("前", "后"), ("水", "氧"), ("拉", "压"), ("拉", "弯"), ("查准", "查全"),
+    ("干", "湿"),
+    ("单", "双"),
+    ("前", "后"),
+    ("水", "氧"),
+    ("拉", "压"),
+    ("拉", "弯"),
+    ("查准", "查全"),
     ("准确", "召回"),
-    ("加", "减"), ("亮", "暗"), ("左", "右"), ("始", "终"), ("开", "关"),
+    ("加", "减"),
+    ("亮", "暗"),
+    ("左", "右"),
+    ("始", "终"),
+    ("开", "关"),
 )
 
 
@@ -108,7 +190,9 @@ def _numbers(name: str) -> tuple[str, ...]:
 
 def _is_inserted(shorter: str, longer: str) -> bool:
     """Whether ``longer`` is ``shorter`` with words put in before or between, so that the head noun stays the same."""
-    same_head = longer.endswith(shorter[-2:]) or (longer.startswith(shorter) and longer[len(shorter):] in _NEUTRAL_ENDS)
+    same_head = longer.endswith(shorter[-2:]) or (
+        longer.startswith(shorter) and longer[len(shorter) :] in _NEUTRAL_ENDS
+    )
     letters = iter(longer)
     return len(shorter) >= 2 and same_head and all(letter in letters for letter in shorter)
 
@@ -136,5 +220,5 @@ def name_likeness(one: str, other: str) -> float:
 def resembles(one: str, other: str) -> bool:
     """Whether two names share half of their letter pairs: worth mentioning as a near miss, not worth comparing."""
     left, right = _bare(one), _bare(other)
-    pairs = [{name[place:place + 2] for place in range(len(name) - 1)} for name in (left, right)]
+    pairs = [{name[place : place + 2] for place in range(len(name) - 1)} for name in (left, right)]
     return 4 * len(pairs[0] & pairs[1]) >= len(pairs[0]) + len(pairs[1]) > 0

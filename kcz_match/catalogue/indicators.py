@@ -82,8 +82,14 @@ def _wish(indicator: Indicator) -> _Wish:
         if indicator.direction is Direction.RANGE:
             return _Wish(None, "指标方向是区间，目标却只写了一个数")
         upward = indicator.direction is Direction.AT_LEAST
-        return _Wish(replace(target, comparator=Comparator.GE if upward else Comparator.LE,
-                             low=target.low if upward else None, high=None if upward else target.high))
+        return _Wish(
+            replace(
+                target,
+                comparator=Comparator.GE if upward else Comparator.LE,
+                low=target.low if upward else None,
+                high=None if upward else target.high,
+            )
+        )
     against = {Direction.AT_LEAST: _DOWN, Direction.AT_MOST: _UP}.get(indicator.direction, ())
     if target.comparator in against:
         chosen = "≥" if indicator.direction is Direction.AT_LEAST else "≤"
@@ -146,11 +152,18 @@ def _at_most(wish: Quantity, claim: Quantity) -> tuple[Verdict, str]:
 
 
 def _mirrored(quantity: Quantity) -> Quantity:
-    turned = {Comparator.GE: Comparator.LE, Comparator.GT: Comparator.LT, Comparator.LE: Comparator.GE,
-              Comparator.LT: Comparator.GT}
-    return replace(quantity, comparator=turned.get(quantity.comparator, quantity.comparator),
-                   low=None if quantity.high is None else -quantity.high,
-                   high=None if quantity.low is None else -quantity.low)
+    turned = {
+        Comparator.GE: Comparator.LE,
+        Comparator.GT: Comparator.LT,
+        Comparator.LE: Comparator.GE,
+        Comparator.LT: Comparator.GT,
+    }
+    return replace(
+        quantity,
+        comparator=turned.get(quantity.comparator, quantity.comparator),
+        low=None if quantity.high is None else -quantity.high,
+        high=None if quantity.low is None else -quantity.low,
+    )
 
 
 def _within(wish: Quantity, claim: Quantity, name: str) -> tuple[Verdict, str]:
@@ -167,8 +180,11 @@ def _within(wish: Quantity, claim: Quantity, name: str) -> tuple[Verdict, str]:
         return Verdict.MET, ""
     if Verdict.NOT_STATED in (upper, lower) or claim.low is None or claim.high is None:
         return Verdict.NOT_STATED, "只有一部分落在要求之内，请问清条件"
-    apart = claim.low == claim.high or (wish.high is not None and claim.low > wish.high) or (
-        wish.low is not None and claim.high < wish.low)
+    apart = (
+        claim.low == claim.high
+        or (wish.high is not None and claim.low > wish.high)
+        or (wish.low is not None and claim.high < wish.low)
+    )
     return (Verdict.UNMET, "") if apart else (Verdict.NOT_STATED, "只有一部分落在要求之内，请问清条件")
 
 

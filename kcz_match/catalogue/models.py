@@ -135,7 +135,8 @@ class Need(Base):
 
     organisation: Mapped[Organisation] = relationship()
     indicators: Mapped[list[NeedIndicator]] = relationship(
-        cascade="all, delete-orphan", order_by="NeedIndicator.position")
+        cascade="all, delete-orphan", order_by="NeedIndicator.position"
+    )
     avoided: Mapped[list[Organisation]] = relationship(secondary="need_avoid")
     remarks: Mapped[list[NeedRemark]] = relationship(order_by="NeedRemark.id", cascade="all, delete-orphan")
     shared_need: Mapped[SharedNeed | None] = relationship(back_populates="needs")
@@ -184,8 +185,15 @@ class NeedIndicator(Base):
 
     def value(self) -> Indicator:
         """Return the row as a plain value."""
-        return Indicator(name=self.name, target=self.target, unit=self.unit, direction=Direction(self.direction),
-                         present=self.present, method=self.method, must=self.must)
+        return Indicator(
+            name=self.name,
+            target=self.target,
+            unit=self.unit,
+            direction=Direction(self.direction),
+            present=self.present,
+            method=self.method,
+            must=self.must,
+        )
 
     @property
     def sign(self) -> str:
@@ -255,7 +263,8 @@ class Capability(Base):
     organisation: Mapped[Organisation] = relationship(foreign_keys=organisation_id)
     approver: Mapped[Organisation] = relationship(foreign_keys=approver_id)
     claims: Mapped[list[CapabilityClaim]] = relationship(
-        cascade="all, delete-orphan", order_by="CapabilityClaim.position")
+        cascade="all, delete-orphan", order_by="CapabilityClaim.position"
+    )
 
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
@@ -295,8 +304,9 @@ class CapabilityClaim(Base):
 
     def value(self) -> Claim:
         """Return the row as a plain value."""
-        return Claim(name=self.name, value=self.value_text, unit=self.unit, evidence=self.evidence,
-                     dated_on=self.dated_on)
+        return Claim(
+            name=self.name, value=self.value_text, unit=self.unit, evidence=self.evidence, dated_on=self.dated_on
+        )
 
 
 class Consent(Base):

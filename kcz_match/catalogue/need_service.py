@@ -35,18 +35,37 @@ CALL_WORKDAYS = 5
 LONGEST_REMARK = 1000
 
 
-def draft_need(actor: Actor, values: Mapping[str, Any], rows: Sequence[Indicator] = (),
-               tiers: Mapping[str, str] | None = None, *, origin: str = "form", batch_id: int | None = None,
-               key: str | None = None) -> Need:
+def draft_need(
+    actor: Actor,
+    values: Mapping[str, Any],
+    rows: Sequence[Indicator] = (),
+    tiers: Mapping[str, str] | None = None,
+    *,
+    origin: str = "form",
+    batch_id: int | None = None,
+    key: str | None = None,
+) -> Need:
     """Begin a need of the actor's organisation as a draft and return it; a draft may be incomplete.
 
     ``key`` is the public key when the form has chosen it already, so that saving twice makes one draft.
     """
     policy.require(actor, "need.write")
     assert actor.organisation_id is not None  # noqa: S101 - the rule need.write has checked it
-    need = Need(key=key or new_key(), organisation_id=actor.organisation_id, district_code=actor.district_code, created_by=actor.user_id,
-                state=NeedState.DRAFT, state_since=utc_now(), created_at=utc_now(), origin=origin, batch_id=batch_id,
-                modes=[], tiers={}, title="", indicators=[])
+    need = Need(
+        key=key or new_key(),
+        organisation_id=actor.organisation_id,
+        district_code=actor.district_code,
+        created_by=actor.user_id,
+        state=NeedState.DRAFT,
+        state_since=utc_now(),
+        created_at=utc_now(),
+        origin=origin,
+        batch_id=batch_id,
+        modes=[],
+        tiers={},
+        title="",
+        indicators=[],
+    )
     db.session.add(need)
     fill(need, values, rows, tiers or {})
     need.clarity = Clarity(advice_on(need).clarity)
@@ -54,9 +73,16 @@ def draft_need(actor: Actor, values: Mapping[str, Any], rows: Sequence[Indicator
     return need
 
 
-def save_need(need: Need, actor: Actor, values: Mapping[str, Any], rows: Sequence[Indicator] | None = None,
-              tiers: Mapping[str, str] | None = None, *, avoided: Sequence[Organisation] | None = None,
-              version: int | None = None) -> None:
+def save_need(
+    need: Need,
+    actor: Actor,
+    values: Mapping[str, Any],
+    rows: Sequence[Indicator] | None = None,
+    tiers: Mapping[str, str] | None = None,
+    *,
+    avoided: Sequence[Organisation] | None = None,
+    version: int | None = None,
+) -> None:
     """Change the text of a draft or returned need.
 
     ``version`` is the one the form was opened on: raises ``Stale`` when somebody saved since, ``Conflict`` when the
@@ -74,7 +100,9 @@ def save_need(need: Need, actor: Actor, values: Mapping[str, Any], rows: Sequenc
 
 def advice_on(need: Need) -> coach.Advice:
     """Return what the drafting coach says about a need as it stands."""
-    return coach.coach(values_of(need), need.rows, {field.name: Tier(need.tier_of(field.name)) for field in NEED_FIELDS})
+    return coach.coach(
+        values_of(need), need.rows, {field.name: Tier(need.tier_of(field.name)) for field in NEED_FIELDS}
+    )
 
 
 def delete_draft(need: Need, actor: Actor) -> None:
@@ -109,8 +137,15 @@ def add_remark(need: Need, actor: Actor, sentence: str, field: str = "") -> Need
     text = clean(sentence)
     if not text or len(text) > LONGEST_REMARK:
         raise Invalid({"sentence": f"请写 1–{LONGEST_REMARK} 个字。"})
-    entry = NeedRemark(need_id=need.id, user_id=actor.user_id, author=actor.name, unit=actor.organisation_name,
-                       at=utc_now(), field=field, sentence=text)
+    entry = NeedRemark(
+        need_id=need.id,
+        user_id=actor.user_id,
+        author=actor.name,
+        unit=actor.organisation_name,
+        at=utc_now(),
+        field=field,
+        sentence=text,
+    )
     db.session.add(entry)
     audit.write(actor, "need.remark", need, remark=text)
     if actor.organisation_id != need.organisation_id:
@@ -174,7 +209,12 @@ def call_societies(need: Need, societies: Sequence[Organisation], actor: Actor) 
     _say(need, actor, "请学会诊断", names)
     due = due_after_workdays(utc_now(), CALL_WORKDAYS)
     for unit in societies:
-        notify(unit.id, need, f"{need.organisation.district_name}有一条需求“{need.title}”想请贵单位看一看，能解决请在需求页发起对接。", due)
+        notify(
+            unit.id,
+            need,
+            f"{need.organisation.district_name}有一条需求“{need.title}”想请贵单位看一看，能解决请在需求页发起对接。",
+            due,
+        )
 
 
 def expire_need(need_id: int) -> None:
@@ -187,7 +227,9 @@ def expire_need(need_id: int) -> None:
         return
     move(need, "expire", SYSTEM)
     want_index(need)
-    notify(need.organisation_id, need, f"“{need.title}”已过有效期，不再推荐。仍然需要请点“续期”，否则 30 天后不再提醒。")
+    notify(
+        need.organisation_id, need, f"“{need.title}”已过有效期，不再推荐。仍然需要请点“续期”，否则 30 天后不再提醒。"
+    )
 
 
 def _plain(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> None:
@@ -195,7 +237,9 @@ def _plain(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> Non
     if actor.organisation_id != need.organisation_id:
         word = NEEDS.word(need.state)
         why = NEEDS.arrows[verb].reasons.get(reason, reason)
-        notify(need.organisation_id, need, f"“{need.title}”现在是“{word}”。" + (f"原因：{why}。{remark}" if why else ""))
+        notify(
+            need.organisation_id, need, f"“{need.title}”现在是“{word}”。" + (f"原因：{why}。{remark}" if why else "")
+        )
 
 
 def _submit(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> None:
@@ -228,7 +272,9 @@ def _approve(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> N
 
 def _publish(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> None:
     if not is_certified(need.organisation_id):
-        raise Conflict(f"{need.organisation.full_name} 或其所属园区、区目前没有有效认定，不能发布需求。请先办理认定，或退回这条需求。")
+        raise Conflict(
+            f"{need.organisation.full_name} 或其所属园区、区没有有效认定，不能发布需求。请先办理认定，或退回这条需求。"
+        )
     move(need, verb, actor, reason=reason, remark=remark)
     need.published_at = need.published_at or utc_now()
     today = local_day(utc_now())
@@ -239,12 +285,18 @@ def _publish(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> N
     route = "start_matching" if coach.may_be_published_as(advice) == "matching" else "start_diagnosis"
     move(need, route, SYSTEM, clarity=str(need.clarity))
     _leave_expiry(need)
-    follow = "系统正在找匹配的能力。" if need.state == NeedState.MATCHING else "还缺可检验的指标或负责人，先请学会诊断。"
+    follow = (
+        "系统正在找匹配的能力。" if need.state == NeedState.MATCHING else "还缺可检验的指标或负责人，先请学会诊断。"
+    )
     notify(need.organisation_id, need, f"“{need.title}”已发布（{need.code}）。{follow}")
 
 
 VERBS: dict[str, Callable[[Need, str, Actor, str, str], None]] = {
-    "submit": _submit, "approve": _approve, "publish": _publish, "renew": _publish, "resume": _publish,
+    "submit": _submit,
+    "approve": _approve,
+    "publish": _publish,
+    "renew": _publish,
+    "resume": _publish,
     "reopen": _publish,
 }
 
@@ -271,5 +323,13 @@ def _leave_expiry(need: Need) -> None:
 def _say(need: Need, actor: Actor, why: str, remark: str) -> None:
     sentence = "：".join(part for part in (why, remark) if part)
     if sentence:
-        db.session.add(NeedRemark(need_id=need.id, user_id=actor.user_id, author=actor.name,
-                                  unit=actor.organisation_name, at=utc_now(), sentence=sentence))
+        db.session.add(
+            NeedRemark(
+                need_id=need.id,
+                user_id=actor.user_id,
+                author=actor.name,
+                unit=actor.organisation_name,
+                at=utc_now(),
+                sentence=sentence,
+            )
+        )

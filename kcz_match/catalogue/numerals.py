@@ -9,16 +9,22 @@ _PLACES = {"十": 10, "百": 100, "千": 1000}
 _NUMERAL = "[零〇一二两三四五六七八九十百千万亿]+"
 _TIMES = "小时|个小时|钟头|个钟头|分钟|秒|天|日|周|星期|个星期|个月|年|个工作日|工作日|周年"
 _COUNTS = "次|轮|倍|吨|元|米|毫米|微米|厘米|公斤|千克|克|升|毫升|度电|件|台|套|人|名|家|批|个批次|项|片|个百分点|折"
-_HALF_AFTER = re.compile(rf"(?P<number>\d+|{_NUMERAL})(?P<unit>个?)半(?=(?:{_TIMES}|月|倍))|"
-                         rf"(?P<number2>\d+|{_NUMERAL})(?P<unit2>年|个月|小时|天|倍|分钟)半")
+_HALF_AFTER = re.compile(
+    rf"(?P<number>\d+|{_NUMERAL})(?P<unit>个?)半(?=(?:{_TIMES}|月|倍))|"
+    rf"(?P<number2>\d+|{_NUMERAL})(?P<unit2>年|个月|小时|天|倍|分钟)半"
+)
 _HALF = re.compile(rf"(?<![\d一二两三四五六七八九十大多对])半(?:个)?(?=(?:{_TIMES}))")
 _PART = re.compile(rf"(?P<base>百|千|万)分之(?P<number>{_NUMERAL}(?:点{_NUMERAL})?|\d+(?:\.\d+)?)")
 _FRACTION = re.compile(r"(?P<base>[二三四五六七八九十])分之(?P<number>[一二三四五六七八九])")
-_TENTHS = re.compile(r"(?<![\d分])(?P<tens>[一二三四五六七八九])成(?P<ones>[一二三四五六七八九]?)"
-                     r"(?![分熟本为功品型员套果立交长品人])")
-_COUNTED = re.compile(rf"(?<![第数几每\d.一二两三四五六七八九十百千万亿])"
-                      rf"(?P<number>(?:[一二两三四五六七八九十]|百(?=万)|千(?=万)){_NUMERAL[:-1]}*)"
-                      rf"(?=\s*(?:{_TIMES}|{_COUNTS}))")
+_TENTHS = re.compile(
+    r"(?<![\d分])(?P<tens>[一二三四五六七八九])成(?P<ones>[一二三四五六七八九]?)"
+    r"(?![分熟本为功品型员套果立交长品人])"
+)
+_COUNTED = re.compile(
+    rf"(?<![第数几每\d.一二两三四五六七八九十百千万亿])"
+    rf"(?P<number>(?:[一二两三四五六七八九十]|百(?=万)|千(?=万)){_NUMERAL[:-1]}*)"
+    rf"(?=\s*(?:{_TIMES}|{_COUNTS}))"
+)
 _ARTICLE = re.compile(r"一\s*(?:次|件|台|套|人|名|家|批|项|片)")
 
 
@@ -73,7 +79,12 @@ def with_digits(text: str) -> str:
     text = _FRACTION.sub(lambda hit: f"{numeral_value(hit['number'])}/{numeral_value(hit['base'])}", text)
     text = _TENTHS.sub(lambda hit: f"{_DIGITS[hit['tens']]}{_DIGITS.get(hit['ones'], 0)}%", text)
     text = _HALF_AFTER.sub(
-        lambda hit: f"{_number(hit['number'])}.5{hit['unit']}" if hit["number"]
-        else f"{_number(hit['number2'])}.5{hit['unit2']}", text)
+        lambda hit: (
+            f"{_number(hit['number'])}.5{hit['unit']}"
+            if hit["number"]
+            else f"{_number(hit['number2'])}.5{hit['unit2']}"
+        ),
+        text,
+    )
     text = _HALF.sub(lambda hit: "0.5个" if "个" in hit.group() else "0.5", text)
     return _COUNTED.sub(_counted, text)

@@ -25,9 +25,16 @@ Value = str | int | float | bool | dt.date | list[str] | None
 TRUE_WORDS = {"1", "on", "true", "是", "可以", "y", "yes"}
 DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 SEPARATORS = re.compile(r"[,，、;；|\n]+")
-DIRECTION_WORDS = {"≥": Direction.AT_LEAST, ">=": Direction.AT_LEAST, "不低于": Direction.AT_LEAST,
-                   "≤": Direction.AT_MOST, "<=": Direction.AT_MOST, "不高于": Direction.AT_MOST,
-                   "区间": Direction.RANGE, "范围": Direction.RANGE}
+DIRECTION_WORDS = {
+    "≥": Direction.AT_LEAST,
+    ">=": Direction.AT_LEAST,
+    "不低于": Direction.AT_LEAST,
+    "≤": Direction.AT_MOST,
+    "<=": Direction.AT_MOST,
+    "不高于": Direction.AT_MOST,
+    "区间": Direction.RANGE,
+    "范围": Direction.RANGE,
+}
 MUST_WORDS = {"必须": True, "必达": True, "期望": False, "可选": False}
 
 
@@ -71,8 +78,11 @@ def missing(table: Sequence[Field], values: Mapping[str, object], kind: str = ""
 def parse_tiers(table: Sequence[Field], raw: Mapping[str, str], extra: Sequence[str] = ()) -> dict[str, str]:
     """Return the tiers that differ from their default; fixed fields, unknown names and unknown tiers are ignored."""
     known = {tier.value for tier in Tier}
-    tiers = {field.name: raw[field.name] for field in table
-             if not field.tier_fixed and raw.get(field.name) in known and raw[field.name] != field.tier.value}
+    tiers = {
+        field.name: raw[field.name]
+        for field in table
+        if not field.tier_fixed and raw.get(field.name) in known and raw[field.name] != field.tier.value
+    }
     return tiers | {name: raw[name] for name in extra if raw.get(name) in known and raw[name] != Tier.PUBLIC.value}
 
 
@@ -87,9 +97,14 @@ def parse_indicators(rows: Sequence[Mapping[str, object]]) -> tuple[list[Indicat
         if not texts["name"]:
             errors[f"indicators-{number}-name"] = f"第 {number + 1} 行指标没有名称。"
         if not texts["target"]:
-            errors[f"indicators-{number}-target"] = f"第 {number + 1} 行“{texts['name']}”没有目标值。请填数字，例如 0.1。"
-        indicators.append(Indicator(direction=_direction(row.get("direction"), texts["target"]),
-                                    must=_must(row.get("must", True)), **texts))
+            errors[f"indicators-{number}-target"] = (
+                f"第 {number + 1} 行“{texts['name']}”没有目标值。请填数字，例如 0.1。"
+            )
+        indicators.append(
+            Indicator(
+                direction=_direction(row.get("direction"), texts["target"]), must=_must(row.get("must", True)), **texts
+            )
+        )
     if len(indicators) > MOST_ROWS:
         errors["indicators"] = f"指标最多 {MOST_ROWS} 行，现在有 {len(indicators)} 行。"
     return indicators, errors
@@ -121,8 +136,9 @@ def row_fields(kind: type) -> list[str]:
     return [item.name for item in dataclass_fields(kind)]
 
 
-def _row_texts(row: Mapping[str, object], limits: Mapping[str, int], prefix: str,
-               errors: dict[str, str]) -> dict[str, str]:
+def _row_texts(
+    row: Mapping[str, object], limits: Mapping[str, int], prefix: str, errors: dict[str, str]
+) -> dict[str, str]:
     texts = {}
     for name, limit in limits.items():
         texts[name] = " ".join(clean(row.get(name)).split())

@@ -43,8 +43,14 @@ class Comparator(StrEnum):
     TOLERANCE = "tolerance"
 
 
-SIGNS = {Comparator.GE: "≥", Comparator.GT: ">", Comparator.LE: "≤", Comparator.LT: "<", Comparator.EQ: "",
-         Comparator.TOLERANCE: "±"}
+SIGNS = {
+    Comparator.GE: "≥",
+    Comparator.GT: ">",
+    Comparator.LE: "≤",
+    Comparator.LT: "<",
+    Comparator.EQ: "",
+    Comparator.TOLERANCE: "±",
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class _Context:
 def _joined(context: _Context, one: Atom, two: Atom) -> Quantity | None:
     """Return what two neighbouring atoms make together: a range, a tolerance or a from–to; None if nothing."""
     text = context.text
-    glue, before = text[one.end:two.start], text[:one.start]
+    glue, before = text[one.end : two.start], text[: one.start]
     unit = context.unit_of(one, two)
     if one.unit is None and one.multiplier == 1 and phrase.RANGE_GLUE.match(glue):
         one = replace(one, value=float(Decimal(str(one.value)) * two.multiplier))
@@ -137,7 +143,7 @@ def _joined(context: _Context, one: Atom, two: Atom) -> Quantity | None:
         return _from_to(context, two, first, second, unit, glue)
     crossing = not glue.strip() and two.value < 0 < one.value
     if crossing or phrase.RANGE_GLUE.match(glue) or phrase.BETWEEN_GLUE.match(glue):
-        return _range(one, two, first, second, unit, (before, text[two.end:]))
+        return _range(one, two, first, second, unit, (before, text[two.end :]))
     return None
 
 
@@ -153,8 +159,12 @@ def _tolerance(context: _Context, one: Atom, two: Atom) -> Quantity | None:
         return None
     middle = Decimal(str(context.value(one, unit)))
     spread = Decimal(str(abs(size)))
-    return Quantity(Comparator.RANGE, float(middle - spread), float(middle + spread), unit if unit is not None
-                    else context.unit or "")
+    return Quantity(
+        Comparator.RANGE,
+        float(middle - spread),
+        float(middle + spread),
+        unit if unit is not None else context.unit or "",
+    )
 
 
 def _from_to(context: _Context, two: Atom, first: float, second: float, unit: str, glue: str) -> Quantity:
@@ -199,7 +209,7 @@ def _comparator(before: str, after: str) -> tuple[Comparator, bool] | None:
 
 def _change(context: _Context, atom: Atom, comparator: Comparator, said: bool) -> str:
     """Return 'up' or 'down' when the number is the size of a change, '' otherwise."""
-    before = context.text[:atom.start]
+    before = context.text[: atom.start]
     if re.search(r"(?:至|到|为|成)\s*(?:约)?\s*$", before):
         return ""
     for word, direct, with_noun in phrase.CHANGES:
@@ -215,7 +225,7 @@ def _change(context: _Context, atom: Atom, comparator: Comparator, said: bool) -
             return word
     if (hit := phrase.COMPARED.search(before)) and context.unit_of(atom) in ("%", "倍"):
         return "down" if hit["way"] in "低少小短轻" else "up"
-    after = context.text[atom.end:]
+    after = context.text[atom.end :]
     if re.match(r"\s*(?:以上)?的?(?:降幅|减幅|下降|降低|节能)", after):
         return "down"
     return "up" if re.match(r"\s*(?:以上)?的?(?:增幅|涨幅|提升|增长)", after) else ""
@@ -223,7 +233,7 @@ def _change(context: _Context, atom: Atom, comparator: Comparator, said: bool) -
 
 def _single(context: _Context, atom: Atom) -> _Candidate | None:
     """Return what one atom says by itself, or None when it is no quantity (model number, unexplained bare number)."""
-    before, after = context.text[:atom.start].rstrip(), context.text[atom.end:]
+    before, after = context.text[: atom.start].rstrip(), context.text[atom.end :]
     if atom.glued or (atom.unit is None and not phrase.NOTHING_MORE.match(after)):
         return None
     compared = _comparator(before, after)
@@ -346,7 +356,7 @@ def _prepared(text: str) -> str:
     text = re.sub("-+>|=>(?=\\s*[^\\d\\s])|➜|⇒", "→", text).replace("零下", "-").replace("摄氏-", "-")
     for clock, size, unit in phrase.CLOCKS:
         while (hit := clock.search(text)) is not None:
-            text = f"{text[:hit.start()]}{int(hit[1]) * size + int(hit[2])}{unit}{text[hit.end():]}"
+            text = f"{text[: hit.start()]}{int(hit[1]) * size + int(hit[2])}{unit}{text[hit.end() :]}"
     return phrase.DATE.sub(" ", phrase.STANDARD.sub(" ", text))
 
 

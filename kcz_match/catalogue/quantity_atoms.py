@@ -28,7 +28,7 @@ def _power(text: str | None, body: Decimal) -> Decimal:
     if not text:
         return body
     exponent = int(re.search(r"[-+]?\d+\)?$", text).group().strip(")"))  # type: ignore[union-attr]
-    return body ** exponent if text[0] == "^" else body * Decimal(10) ** exponent
+    return body**exponent if text[0] == "^" else body * Decimal(10) ** exponent
 
 
 def _number_value(hit: re.Match[str]) -> float | None:
@@ -45,7 +45,7 @@ def _unit_after(text: str, hit: re.Match[str]) -> tuple[str | None, int]:
     """Return (unit spelling or None, where it ends) for what follows a number."""
     found = read_unit(text, hit.end())
     if found is None:
-        under = read_unit(text, hit.end() + 1) if text[hit.end():hit.end() + 1] == "/" else None
+        under = read_unit(text, hit.end() + 1) if text[hit.end() : hit.end() + 1] == "/" else None
         return (f"1/{spell(under[0])}", under[1]) if under else (None, hit.end())
     unit = spell(found[0])
     tight = hit.end() == len(hit.group().rstrip()) + hit.start()
@@ -63,8 +63,8 @@ def atoms(text: str) -> list[Atom]:
     for hit in phrase.NUMBER.finditer(text):
         if hit.start() < taken:
             continue
-        before = text[:hit.start()]
-        dimension = re.search(r"[×xX*]\s*$", before) or re.match(r"\s*(?:mm|cm|m)?\s*[×xX*]\s*\d", text[hit.end():])
+        before = text[: hit.start()]
+        dimension = re.search(r"[×xX*]\s*$", before) or re.match(r"\s*(?:mm|cm|m)?\s*[×xX*]\s*\d", text[hit.end() :])
         if dimension or before.rstrip().endswith("第"):
             taken = hit.end()
             continue
@@ -82,5 +82,5 @@ def atoms(text: str) -> list[Atom]:
 def _is_glued(text: str, hit: re.Match[str], before: str, unit: str | None, end: int) -> bool:
     """Whether the digits are part of a name (IP67, Fe3O4, 5G) and so no quantity; a Latin unit (DC24V) makes one."""
     if re.search(r"[A-Za-z]-?$|\d\.$", before) and not phrase.CHARACTER.search(before):
-        return unit is None or unit.startswith("1/") or not text[hit.end():hit.end() + 1].isascii()
+        return unit is None or unit.startswith("1/") or not text[hit.end() : hit.end() + 1].isascii()
     return unit is None and re.match(r"[A-Za-z]", text[end:]) is not None

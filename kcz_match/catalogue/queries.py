@@ -42,12 +42,15 @@ def open_needs() -> Select[tuple[Need]]:
 
 def capabilities_visible_to(actor: Actor) -> Select[tuple[Capability]]:
     """Return the query of capabilities that ``actor`` may know of: the same answer as ``capability.read``, in SQL."""
-    return select(Capability).options(selectinload(Capability.organisation)).where(
-        or_(_capability_listed(), _capabilities_of_own_side(actor)))
+    return (
+        select(Capability)
+        .options(selectinload(Capability.organisation))
+        .where(or_(_capability_listed(), _capabilities_of_own_side(actor)))
+    )
 
 
 def capabilities_on_own_side(actor: Actor) -> Select[tuple[Capability]]:
-    """Return the query of capabilities that ``actor`` reads whole: its own, those it approves, or for the Office all."""
+    """Return the query of capabilities that ``actor`` reads whole: its own, those it approves; the Office all."""
     return select(Capability).options(selectinload(Capability.organisation)).where(_capabilities_of_own_side(actor))
 
 
@@ -93,34 +96,51 @@ def needs_waiting_for(actor: Actor) -> Select[tuple[Need]]:
 
     Its own returned and expired ones; as 区科协 those submitted in its district; as Office those a district approved.
     """
-    own = and_(Need.organisation_id == actor.organisation_id,
-               Need.state.in_([NeedState.RETURNED, NeedState.EXPIRED]))
+    own = and_(Need.organisation_id == actor.organisation_id, Need.state.in_([NeedState.RETURNED, NeedState.EXPIRED]))
     conditions = [own]
     if actor.organisation_kind == "district":
         conditions.append(and_(Need.district_code == actor.district_code, Need.state == NeedState.SUBMITTED))
     if actor.organisation_kind == "office":
         conditions.append(Need.state == NeedState.DISTRICT_APPROVED)
-    return select(Need).options(selectinload(Need.organisation), selectinload(Need.remarks)).where(
-        or_(*conditions)).order_by(Need.state_since, Need.id)
+    return (
+        select(Need)
+        .options(selectinload(Need.organisation), selectinload(Need.remarks))
+        .where(or_(*conditions))
+        .order_by(Need.state_since, Need.id)
+    )
 
 
 def capabilities_waiting_for(actor: Actor) -> Select[tuple[Capability]]:
     """Return the query of capabilities on which ``actor``'s organisation must act now, the oldest first."""
-    own = and_(Capability.organisation_id == actor.organisation_id,
-               Capability.state.in_([CapabilityState.RETURNED, CapabilityState.STALE]))
+    own = and_(
+        Capability.organisation_id == actor.organisation_id,
+        Capability.state.in_([CapabilityState.RETURNED, CapabilityState.STALE]),
+    )
     review = and_(Capability.approver_id == actor.organisation_id, Capability.state == CapabilityState.SUBMITTED)
-    return select(Capability).options(selectinload(Capability.organisation)).where(
-        or_(own, review)).order_by(Capability.state_since, Capability.id)
+    return (
+        select(Capability)
+        .options(selectinload(Capability.organisation))
+        .where(or_(own, review))
+        .order_by(Capability.state_since, Capability.id)
+    )
 
 
 def suppliers_in(industry: str, limit: int = 6) -> list[tuple[Organisation, int]]:
     """Return the organisations with most listed capabilities in an industry, and how many they have there."""
     entries = func.json_each(Capability.industries).table_valued("value")
-    listed = listed_capabilities().with_only_columns(Capability.organisation_id).where(
-        select(1).select_from(entries).where(entries.c.value == industry).exists()).subquery()
+    listed = (
+        listed_capabilities()
+        .with_only_columns(Capability.organisation_id)
+        .where(select(1).select_from(entries).where(entries.c.value == industry).exists())
+        .subquery()
+    )
     rows = db.session.execute(
-        select(Organisation, func.count()).join(listed, listed.c.organisation_id == Organisation.id)
-        .group_by(Organisation.id).order_by(func.count().desc(), Organisation.id).limit(limit)).all()
+        select(Organisation, func.count())
+        .join(listed, listed.c.organisation_id == Organisation.id)
+        .group_by(Organisation.id)
+        .order_by(func.count().desc(), Organisation.id)
+        .limit(limit)
+    ).all()
     return [(unit, number) for unit, number in rows]
 
 
@@ -142,15 +162,19 @@ def next_number(model: type[Need] | type[Capability], prefix: str) -> int:
     Safe because writers hold the database's write lock from the start of their transaction.
     """
     codes = db.session.scalars(
-        select(model.code).where(model.code.startswith(prefix, autoescape=True))
-        .order_by(func.length(model.code).desc(), model.code.desc()).limit(1)).all()
+        select(model.code)
+        .where(model.code.startswith(prefix, autoescape=True))
+        .order_by(func.length(model.code).desc(), model.code.desc())
+        .limit(1)
+    ).all()
     return int(codes[0].removeprefix(prefix)) + 1 if codes and codes[0] else 1
 
 
 def due_needs(day: dt.date) -> Sequence[Need]:
     """Return open needs whose validity ended before ``day``."""
     return db.session.scalars(
-        select(Need).where(Need.state.in_(OPEN_NEED_STATES), Need.valid_until < day).order_by(Need.id)).all()
+        select(Need).where(Need.state.in_(OPEN_NEED_STATES), Need.valid_until < day).order_by(Need.id)
+    ).all()
 
 
 def _needs_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]

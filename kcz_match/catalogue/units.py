@@ -42,8 +42,18 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+
 _RAISED = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-") | {"・": "·", "⋅": "·", "•": "·", "∙": "·", "，": ";"})
 MULTIPLIERS = {
-    "十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8,
-    "十亿": 10**9,    "百亿": 10**10, "千亿": 10**11, "万亿": 10**12,
+    "十": 10,
+    "百": 100,
+    "千": 1000,
+    "万": 10**4,
+    "十万": 10**5,
+    "百万": 10**6,
+    "千万": 10**7,
+    "亿": 10**8,
+    "十亿": 10**9,
+    "百亿": 10**10,
+    "千亿": 10**11,
+    "万亿": 10**12,
 }
 _NO_UNIT = frozenset({"", "-", "--", "/", "1", "无", "无量纲", "无单位", "比值", "n/a", "na"})
 
@@ -59,8 +69,10 @@ _EXPRESSIONS, _SPELLINGS = _read_table()
 _DENOMINATOR_ONLY = frozenset({"a"})
 _ALTERNATIVES = "|".join(re.escape(one) for one in sorted(_SPELLINGS, key=len, reverse=True))
 _EXPONENT = r"(?:\^\(?(?P<raised>[-+]?\d+(?:\.\d+|/\d+)?)\)?|(?P<plain>-?[1-4])(?!\s*[\d.a-zA-Zμ%°℃‰\u4e00-\u9fff]))?"
-_FACTOR = re.compile(rf"(?P<count>\d{{1,4}}\s*)?(?P<symbol>{_ALTERNATIVES})"
-                     rf"(?:(?<=[A-Za-zμΩ])(?![A-Za-zμΩ]))?{_EXPONENT}")
+_FACTOR = re.compile(
+    rf"(?P<count>\d{{1,4}}\s*)?(?P<symbol>{_ALTERNATIVES})"
+    rf"(?:(?<=[A-Za-zμΩ])(?![A-Za-zμΩ]))?{_EXPONENT}"
+)
 _JOIN = re.compile(r"\s*(?P<over>[/每])\s*|\s*[·*]\s*|(?<=[A-Za-z])\.(?=[A-Za-z])")
 _OPEN, _CLOSE = re.compile(r"\(\s*"), re.compile(r"\s*\)")
 
@@ -71,7 +83,7 @@ def _factor_at(text: str, place: int, below: bool) -> tuple[Factor, int] | None:
     if hit is None or (hit["count"] and not below):
         return None
     symbol = _SPELLINGS[hit["symbol"]]
-    after = text[hit.end("symbol"):hit.end("symbol") + 1]
+    after = text[hit.end("symbol") : hit.end("symbol") + 1]
     latin = hit["symbol"][-1].isascii() and hit["symbol"][-1].isalpha()
     if (latin and after.isascii() and after.isalpha()) or (symbol in _DENOMINATOR_ONLY and not below):
         return None

@@ -17,9 +17,17 @@ Record = Need | Capability
 
 def has_consent(actor: Actor, record: Record) -> bool:
     """Say whether the actor's organisation was granted the after-consent fields of ``record``."""
-    return actor.organisation_id is not None and db.session.scalar(select(Consent.id).where(
-        Consent.subject_kind == record.__tablename__, Consent.subject_id == record.id,
-        Consent.organisation_id == actor.organisation_id)) is not None
+    return (
+        actor.organisation_id is not None
+        and db.session.scalar(
+            select(Consent.id).where(
+                Consent.subject_kind == record.__tablename__,
+                Consent.subject_id == record.id,
+                Consent.organisation_id == actor.organisation_id,
+            )
+        )
+        is not None
+    )
 
 
 def tiers_open_to(actor: Actor, record: Record) -> frozenset[Tier]:
@@ -45,15 +53,19 @@ def fields_of(record: Record) -> list[Field]:
 
 def readable_fields(record: Record, tiers: frozenset[Tier]) -> list[tuple[Field, Any]]:
     """Return (field, value) for every filled field within ``tiers``, in form order."""
-    pairs = ((field, value_of(record, field.name)) for field in fields_of(record)
-             if record.tier_of(field.name) in tiers)
+    pairs = (
+        (field, value_of(record, field.name)) for field in fields_of(record) if record.tier_of(field.name) in tiers
+    )
     return [(field, value) for field, value in pairs if value not in (None, "", [], False)]
 
 
 def hidden_labels(record: Record, tiers: frozenset[Tier]) -> list[tuple[str, Tier]]:
     """Return (label, tier) of filled fields outside ``tiers``: the page says that they exist, never what they say."""
-    return [(field.label, record.tier_of(field.name)) for field in fields_of(record)
-            if record.tier_of(field.name) not in tiers and value_of(record, field.name) not in (None, "", [], False)]
+    return [
+        (field.label, record.tier_of(field.name))
+        for field in fields_of(record)
+        if record.tier_of(field.name) not in tiers and value_of(record, field.name) not in (None, "", [], False)
+    ]
 
 
 def readable_rows(record: Record, tiers: frozenset[Tier]) -> list[Any]:

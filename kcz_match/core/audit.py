@@ -59,9 +59,15 @@ def write(actor: Actor, action: str, subject: Any, **data: Any) -> AuditEntry:
     db.session.flush()
     last = db.session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1))
     entry = AuditEntry(
-        at=utc_now(), user_id=actor.user_id, user_name=actor.name, organisation_id=actor.organisation_id,
-        organisation_name=actor.organisation_name, action=action, subject_kind=subject.__tablename__,
-        subject_id=subject.id, data={name: value for name, value in data.items() if value not in (None, "")},
+        at=utc_now(),
+        user_id=actor.user_id,
+        user_name=actor.name,
+        organisation_id=actor.organisation_id,
+        organisation_name=actor.organisation_name,
+        action=action,
+        subject_kind=subject.__tablename__,
+        subject_id=subject.id,
+        data={name: value for name, value in data.items() if value not in (None, "")},
         previous_hash=last or FIRST,
     )
     entry.hash = _hash(entry)
@@ -72,11 +78,13 @@ def write(actor: Actor, action: str, subject: Any, **data: Any) -> AuditEntry:
 
 def entries_of(subject: Any) -> list[AuditEntry]:
     """Return the history of one record, oldest first."""
-    return list(db.session.scalars(
-        select(AuditEntry)
-        .where(AuditEntry.subject_kind == subject.__tablename__, AuditEntry.subject_id == subject.id)
-        .order_by(AuditEntry.id)
-    ))
+    return list(
+        db.session.scalars(
+            select(AuditEntry)
+            .where(AuditEntry.subject_kind == subject.__tablename__, AuditEntry.subject_id == subject.id)
+            .order_by(AuditEntry.id)
+        )
+    )
 
 
 def entries_query(*, action: str = "", kind: str = "", who: str = "") -> Select[tuple[AuditEntry]]:
@@ -90,8 +98,12 @@ def entries_query(*, action: str = "", kind: str = "", who: str = "") -> Select[
     if kind:
         query = query.where(AuditEntry.action.startswith(f"{kind}.", autoescape=True))
     if who:
-        query = query.where(or_(AuditEntry.user_name.contains(who, autoescape=True),
-                                AuditEntry.organisation_name.contains(who, autoescape=True)))
+        query = query.where(
+            or_(
+                AuditEntry.user_name.contains(who, autoescape=True),
+                AuditEntry.organisation_name.contains(who, autoescape=True),
+            )
+        )
     return query
 
 
@@ -112,7 +124,15 @@ def verify() -> tuple[int, int | None]:
 
 def _hash(entry: AuditEntry) -> str:
     content = [
-        entry.at.isoformat(), entry.user_id, entry.user_name, entry.organisation_id, entry.organisation_name,
-        entry.action, entry.subject_kind, entry.subject_id, entry.data, entry.previous_hash,
+        entry.at.isoformat(),
+        entry.user_id,
+        entry.user_name,
+        entry.organisation_id,
+        entry.organisation_name,
+        entry.action,
+        entry.subject_kind,
+        entry.subject_id,
+        entry.data,
+        entry.previous_hash,
     ]
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

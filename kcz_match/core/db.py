@@ -47,8 +47,13 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
 def choice(kind: type[enum.StrEnum]) -> Enum:
     """Return a column type that stores an enum's values (not its names) as text with a check constraint."""
     return Enum(
-        kind, values_callable=lambda members: [member.value for member in members], native_enum=False,
-        create_constraint=True, length=32, validate_strings=True, name=kind.__name__.lower(),
+        kind,
+        values_callable=lambda members: [member.value for member in members],
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        validate_strings=True,
+        name=kind.__name__.lower(),
     )
 
 
@@ -57,11 +62,15 @@ class Base(DeclarativeBase):
 
     registry = registry(
         type_annotation_map={dt.datetime: UtcDateTime(), str: String()},
-        metadata=MetaData(naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        }),
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "pk": "pk_%(table_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            }
+        ),
     )
 
 

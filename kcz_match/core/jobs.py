@@ -55,8 +55,13 @@ class Job(Base):
 
     __table_args__ = (
         Index("ix_job_status_rank_run_at", "status", "rank", "run_at"),
-        Index("uq_job_waiting_key", "key", unique=True, sqlite_where=text("status = 'waiting' AND key IS NOT NULL"),
-              postgresql_where=text("status = 'waiting' AND key IS NOT NULL")),
+        Index(
+            "uq_job_waiting_key",
+            "key",
+            unique=True,
+            sqlite_where=text("status = 'waiting' AND key IS NOT NULL"),
+            postgresql_where=text("status = 'waiting' AND key IS NOT NULL"),
+        ),
     )
 
 
@@ -83,8 +88,14 @@ def is_due(connection: Connection, now: dt.datetime) -> bool:
 
 def count_due(task: str, now: dt.datetime) -> int:
     """Return how many jobs of one task wait for the worker at this moment."""
-    return db.session.scalar(select(func.count()).select_from(Job).where(
-        Job.task == task, Job.status.in_([JobStatus.WAITING, JobStatus.RUNNING]), Job.run_at <= now)) or 0
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(Job)
+            .where(Job.task == task, Job.status.in_([JobStatus.WAITING, JobStatus.RUNNING]), Job.run_at <= now)
+        )
+        or 0
+    )
 
 
 def claim(now: dt.datetime) -> Job | None:

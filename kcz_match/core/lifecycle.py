@@ -96,8 +96,16 @@ def move(record: Any, verb: str, actor: Actor, *, reason: str = "", remark: str 
     before = record.state
     record.state = step.target
     record.state_since = utc_now()
-    audit.write(actor, f"{lifecycle.kind}.{verb}", record, before=str(before), after=str(step.target),
-                reason=reason, remark=remark, **note)
+    audit.write(
+        actor,
+        f"{lifecycle.kind}.{verb}",
+        record,
+        before=str(before),
+        after=str(step.target),
+        reason=reason,
+        remark=remark,
+        **note,
+    )
 
 
 def moves_open_to(actor: Actor, record: Any) -> list[Move]:

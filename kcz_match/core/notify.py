@@ -36,31 +36,47 @@ class Notice(Base):
 def notify(organisation_id: int, subject: Any, sentence: str, due_at: dt.datetime | None = None) -> Notice:
     """Put a notice about ``subject`` (a record with a key) in the inbox of an organisation; does not commit."""
     db.session.flush()
-    notice = Notice(organisation_id=organisation_id, subject_kind=subject.__tablename__, subject_key=subject.key,
-                    sentence=sentence, due_at=due_at, created_at=utc_now())
+    notice = Notice(
+        organisation_id=organisation_id,
+        subject_kind=subject.__tablename__,
+        subject_key=subject.key,
+        sentence=sentence,
+        due_at=due_at,
+        created_at=utc_now(),
+    )
     db.session.add(notice)
     return notice
 
 
 def notices_of(organisation_id: int, limit: int = 50, offset: int = 0) -> list[Notice]:
     """Return the organisation's notices, newest first."""
-    return list(db.session.scalars(
-        select(Notice).where(Notice.organisation_id == organisation_id)
-        .order_by(Notice.created_at.desc(), Notice.id.desc()).limit(limit).offset(offset)
-    ))
+    return list(
+        db.session.scalars(
+            select(Notice)
+            .where(Notice.organisation_id == organisation_id)
+            .order_by(Notice.created_at.desc(), Notice.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+    )
 
 
 def unread_count(organisation_id: int) -> int:
     """Return how many notices nobody of the organisation has read."""
-    return db.session.scalar(
-        select(func.count()).select_from(Notice)
-        .where(Notice.organisation_id == organisation_id, Notice.read_at.is_(None))
-    ) or 0
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(Notice)
+            .where(Notice.organisation_id == organisation_id, Notice.read_at.is_(None))
+        )
+        or 0
+    )
 
 
 def mark_all_read(organisation_id: int) -> None:
     """Mark every notice of the organisation as read."""
     db.session.execute(
-        update(Notice).where(Notice.organisation_id == organisation_id, Notice.read_at.is_(None))
+        update(Notice)
+        .where(Notice.organisation_id == organisation_id, Notice.read_at.is_(None))
         .values(read_at=utc_now())
     )

@@ -46,13 +46,20 @@ class Interest(Base):
 
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
-        CheckConstraint("(state IN ('accepted', 'declined')) = (decided_at IS NOT NULL AND decided_by IS NOT NULL)",
-                        name="decided_by_somebody"),
+        CheckConstraint(
+            "(state IN ('accepted', 'declined')) = (decided_at IS NOT NULL AND decided_by IS NOT NULL)",
+            name="decided_by_somebody",
+        ),
         CheckConstraint("state != 'declined' OR reason != ''", name="declined_with_reason"),
         CheckConstraint("asker_id != answerer_id", name="two_sides"),
-        Index("uq_interest_open_pair", "need_id", "capability_id", unique=True,
-              sqlite_where=text("state IN ('sent', 'accepted')"),
-              postgresql_where=text("state IN ('sent', 'accepted')")),
+        Index(
+            "uq_interest_open_pair",
+            "need_id",
+            "capability_id",
+            unique=True,
+            sqlite_where=text("state IN ('sent', 'accepted')"),
+            postgresql_where=text("state IN ('sent', 'accepted')"),
+        ),
     )
 
     @property

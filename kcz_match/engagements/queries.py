@@ -14,8 +14,9 @@ from kcz_match.engagements.models import Interest
 from kcz_match.engagements.states import InterestState
 
 OPEN_STATES = (InterestState.SENT, InterestState.ACCEPTED)
-BOTH_SIDES = tuple(selectinload(side) for side in (
-    Interest.need, Interest.capability, Interest.asker, Interest.answerer))
+BOTH_SIDES = tuple(
+    selectinload(side) for side in (Interest.need, Interest.capability, Interest.asker, Interest.answerer)
+)
 
 
 def interests_visible_to(actor: Actor) -> Select[tuple[Interest]]:
@@ -36,15 +37,21 @@ def interest_by_key(key: str, actor: Actor) -> Interest:
 
 def open_interest(need: Need, capability: Capability) -> Interest | None:
     """Return the open (sent or accepted) interest between a need and a capability, if any."""
-    return db.session.scalar(select(Interest).where(
-        Interest.need_id == need.id, Interest.capability_id == capability.id, Interest.state.in_(OPEN_STATES)))
+    return db.session.scalar(
+        select(Interest).where(
+            Interest.need_id == need.id, Interest.capability_id == capability.id, Interest.state.in_(OPEN_STATES)
+        )
+    )
 
 
 def interests_waiting_for(actor: Actor) -> Select[tuple[Interest]]:
     """Return the query of interests that the actor's organisation must answer, the most urgent first."""
-    return select(Interest).options(*BOTH_SIDES).where(
-        Interest.answerer_id == actor.organisation_id, Interest.state == InterestState.SENT
-    ).order_by(Interest.due_at, Interest.id)
+    return (
+        select(Interest)
+        .options(*BOTH_SIDES)
+        .where(Interest.answerer_id == actor.organisation_id, Interest.state == InterestState.SENT)
+        .order_by(Interest.due_at, Interest.id)
+    )
 
 
 def interests_of(record: Need | Capability, actor: Actor) -> list[Interest]:
@@ -55,5 +62,9 @@ def interests_of(record: Need | Capability, actor: Actor) -> list[Interest]:
 
 def late_interests() -> Select[tuple[Interest]]:
     """Return the query of interests that ended unanswered, newest first: silence has an owner."""
-    return select(Interest).options(*BOTH_SIDES).where(
-        Interest.state == InterestState.EXPIRED).order_by(Interest.due_at.desc())
+    return (
+        select(Interest)
+        .options(*BOTH_SIDES)
+        .where(Interest.state == InterestState.EXPIRED)
+        .order_by(Interest.due_at.desc())
+    )

@@ -23,13 +23,16 @@ from kcz_match.engagements.states import INTERESTS, InterestState
 
 REPLY_WORKDAYS = 5
 QUESTIONS = {
-    "cooperation": "想要怎样的合作", "unclear": "还有哪些不清楚", "about_us": "我们是谁",
+    "cooperation": "想要怎样的合作",
+    "unclear": "还有哪些不清楚",
+    "about_us": "我们是谁",
 }
 LONGEST = 500
 
 
-def send_interest(need: Need, capability: Capability, actor: Actor, *, cooperation: str, unclear: str,
-                  about_us: str) -> Interest:
+def send_interest(
+    need: Need, capability: Capability, actor: Actor, *, cooperation: str, unclear: str, about_us: str
+) -> Interest:
     """Ask the other side about a pair; the asker's side is whichever of the two records it owns.
 
     The other side has five working days to answer and is told so.  Raises ``Invalid`` per question, ``Forbidden``
@@ -37,10 +40,15 @@ def send_interest(need: Need, capability: Capability, actor: Actor, *, cooperati
     """
     policy.require(actor, "interest.send")
     answerer_id = _other_side(need, capability, actor)
-    answers = {name: clean(text) for name, text in
-               {"cooperation": cooperation, "unclear": unclear, "about_us": about_us}.items()}
-    errors = {name: f"“{QUESTIONS[name]}”请写 1–{LONGEST} 个字，现在 {len(text)} 字。" for name, text in answers.items()
-              if len(text) > LONGEST or (not text and name != "unclear")}
+    answers = {
+        name: clean(text)
+        for name, text in {"cooperation": cooperation, "unclear": unclear, "about_us": about_us}.items()
+    }
+    errors = {
+        name: f"“{QUESTIONS[name]}”请写 1–{LONGEST} 个字，现在 {len(text)} 字。"
+        for name, text in answers.items()
+        if len(text) > LONGEST or (not text and name != "unclear")
+    }
     if errors:
         raise Invalid(errors)
     if need.state not in OPEN_NEED_STATES or not need.is_listed:
@@ -49,14 +57,27 @@ def send_interest(need: Need, capability: Capability, actor: Actor, *, cooperati
         raise Conflict("这条能力现在没有公开，不能发起对接。")
     if queries.open_interest(need, capability) is not None:
         raise Conflict("双方已经有一条进行中的对接意向，请在“对接意向”里继续。")
-    interest = Interest(need_id=need.id, capability_id=capability.id, asker_id=actor.organisation_id,
-                        answerer_id=answerer_id, sent_by=actor.user_id, state=InterestState.SENT, state_since=utc_now(),
-                        sent_at=utc_now(), due_at=due_after_workdays(utc_now(), REPLY_WORKDAYS), **answers)
+    interest = Interest(
+        need_id=need.id,
+        capability_id=capability.id,
+        asker_id=actor.organisation_id,
+        answerer_id=answerer_id,
+        sent_by=actor.user_id,
+        state=InterestState.SENT,
+        state_since=utc_now(),
+        sent_at=utc_now(),
+        due_at=due_after_workdays(utc_now(), REPLY_WORKDAYS),
+        **answers,
+    )
     db.session.add(interest)
     audit.write(actor, "interest.send", interest, after="sent")
     jobs.leave("expire_interest", key=f"expire:interest:{interest.id}", run_at=interest.due_at, interest_id=interest.id)
-    notify(answerer_id, interest, f"{actor.organisation_name} 就“{need.title}”发来对接意向，请回复。逾期将提醒区科协和办公室。",
-           interest.due_at)
+    notify(
+        answerer_id,
+        interest,
+        f"{actor.organisation_name} 就“{need.title}”发来对接意向，请回复。逾期将提醒区科协和办公室。",
+        interest.due_at,
+    )
     return interest
 
 
@@ -74,11 +95,16 @@ def expire_interest(interest_id: int) -> None:
     if interest is None or interest.state != InterestState.SENT:
         return
     if interest.due_at > utc_now():
-        jobs.leave("expire_interest", key=f"expire:interest:{interest.id}", run_at=interest.due_at,
-                   interest_id=interest.id)
+        jobs.leave(
+            "expire_interest", key=f"expire:interest:{interest.id}", run_at=interest.due_at, interest_id=interest.id
+        )
         return
     move(interest, "expire", SYSTEM)
-    notify(interest.asker_id, interest, f"{interest.answerer.full_name} 没有在期限内回复“{interest.need.title}”。可以再发一次或另找一家。")
+    notify(
+        interest.asker_id,
+        interest,
+        f"{interest.answerer.full_name} 没有在期限内回复“{interest.need.title}”。可以再发一次或另找一家。",
+    )
     notify(interest.answerer_id, interest, f"“{interest.need.title}”的对接意向已逾期，计入本单位未回复数。")
 
 
@@ -87,22 +113,36 @@ def _accept(interest: Interest, actor: Actor, reason: str, remark: str) -> None:
     _reveal(interest, actor)
     if interest.need.state in {NeedState.MATCHING, NeedState.DIAGNOSING}:
         need_service.act(interest.need, "engage", SYSTEM)
-    notify(interest.asker_id, interest, f"{actor.organisation_name} 接受了“{interest.need.title}”的对接意向，双方联系方式已互相公开。")
+    notify(
+        interest.asker_id,
+        interest,
+        f"{actor.organisation_name} 接受了“{interest.need.title}”的对接意向，双方联系方式已互相公开。",
+    )
 
 
 def _decline(interest: Interest, actor: Actor, reason: str, remark: str) -> None:
     _decide(interest, "decline", actor, reason, remark)
     why = INTERESTS.arrows["decline"].reasons[reason]
-    notify(interest.asker_id, interest, f"{actor.organisation_name} 婉拒了“{interest.need.title}”的对接意向：{why}。{remark}")
+    notify(
+        interest.asker_id,
+        interest,
+        f"{actor.organisation_name} 婉拒了“{interest.need.title}”的对接意向：{why}。{remark}",
+    )
 
 
 def _withdraw(interest: Interest, actor: Actor, reason: str, remark: str) -> None:
     move(interest, "withdraw", actor, remark=remark)
-    notify(interest.answerer_id, interest, f"{actor.organisation_name} 撤回了“{interest.need.title}”的对接意向，不必再回复。")
+    notify(
+        interest.answerer_id,
+        interest,
+        f"{actor.organisation_name} 撤回了“{interest.need.title}”的对接意向，不必再回复。",
+    )
 
 
 VERBS: dict[str, Callable[[Interest, Actor, str, str], None]] = {
-    "accept": _accept, "decline": _decline, "withdraw": _withdraw,
+    "accept": _accept,
+    "decline": _decline,
+    "withdraw": _withdraw,
 }
 
 
@@ -115,14 +155,26 @@ def _decide(interest: Interest, verb: str, actor: Actor, reason: str, remark: st
 
 def _reveal(interest: Interest, actor: Actor) -> None:
     """Open the after-consent fields of each record to the other side, and put the reveal on the audit chain."""
-    for record, reader in ((interest.need, interest.capability.organisation_id),
-                           (interest.capability, interest.need.organisation_id)):
-        known = db.session.scalar(select(Consent.id).where(
-            Consent.subject_kind == record.__tablename__, Consent.subject_id == record.id,
-            Consent.organisation_id == reader))
+    for record, reader in (
+        (interest.need, interest.capability.organisation_id),
+        (interest.capability, interest.need.organisation_id),
+    ):
+        known = db.session.scalar(
+            select(Consent.id).where(
+                Consent.subject_kind == record.__tablename__,
+                Consent.subject_id == record.id,
+                Consent.organisation_id == reader,
+            )
+        )
         if known is None:
-            db.session.add(Consent(subject_kind=record.__tablename__, subject_id=record.id, organisation_id=reader,
-                                   granted_at=utc_now()))
+            db.session.add(
+                Consent(
+                    subject_kind=record.__tablename__,
+                    subject_id=record.id,
+                    organisation_id=reader,
+                    granted_at=utc_now(),
+                )
+            )
             audit.write(actor, "consent.reveal", record, to=reader, interest=interest.key)
 
 

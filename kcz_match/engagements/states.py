@@ -31,8 +31,9 @@ INTERESTS = Lifecycle(
     },
     arrows={
         "accept": arrow("sent", InterestState.ACCEPTED, "接受，公开双方联系方式", is_primary=True),
-        "decline": arrow("sent", InterestState.DECLINED, "婉拒", needs_reason=True, reasons=DECLINE_REASONS,
-                         is_loss=True),
+        "decline": arrow(
+            "sent", InterestState.DECLINED, "婉拒", needs_reason=True, reasons=DECLINE_REASONS, is_loss=True
+        ),
         "withdraw": arrow("sent", InterestState.WITHDRAWN, "撤回意向", is_loss=True),
         "expire": arrow("sent", InterestState.EXPIRED, "逾期"),
     },

@@ -23,7 +23,9 @@ PUBLIC, MEMBERS, OWN = "public", "members", "own"
 SEARCHED_TIERS = (PUBLIC, MEMBERS)
 TIERS = (*SEARCHED_TIERS, OWN)
 READ_BY: dict[str, frozenset[Tier]] = {
-    PUBLIC: frozenset({Tier.PUBLIC}), MEMBERS: frozenset({Tier.PUBLIC, Tier.MEMBERS}), OWN: frozenset(Tier),
+    PUBLIC: frozenset({Tier.PUBLIC}),
+    MEMBERS: frozenset({Tier.PUBLIC, Tier.MEMBERS}),
+    OWN: frozenset(Tier),
 }
 ROWS = "rows"
 SOURCES: dict[str, dict[str, tuple[str, ...]]] = {

@@ -22,18 +22,19 @@ from kcz_match.matching.vectors import Encodes
 
 log = logging.getLogger(__name__)
 
-# Measured with other work on both cores: a text took 0.3 s of waiting and 0.1 s of computing with one thread, 4 s and
-# 1 s with two, which wait for each other in turns.  Web workers and the worker share the cores, so each takes one.
-THREADS = 1
-
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the encoder and the index files are, and after how many changes a generation is built."""
+    """Where the encoder and the index files are, after how many changes a generation is built, and threads to encode.
+
+    One thread is right while the site serves.  Measured with other work on both cores: a text took 0.3 s of waiting and
+    0.1 s of computing with one thread, 4 s and 1 s with two, which wait for each other in turns.
+    """
 
     encoder_location: str
     indexes: Path
     fold_rows: int
+    threads: int = 1
 
 
 class Engine:
@@ -65,10 +66,10 @@ _lock = threading.Lock()
 _state: dict[str, Any] = {"settings": None, "engine": None, "process": 0, "encoder for tests": None}
 
 
-def configure(encoder_location: str, indexes: str | Path, fold_rows: int) -> None:
+def configure(encoder_location: str, indexes: str | Path, fold_rows: int, threads: int = 1) -> None:
     """Remember the settings of the application; whatever was open under others is let go."""
     with _lock:
-        _state.update(settings=Settings(str(encoder_location), Path(indexes), int(fold_rows)), engine=None)
+        _state.update(settings=Settings(str(encoder_location), Path(indexes), int(fold_rows), threads), engine=None)
 
 
 def engine() -> Engine:
@@ -79,7 +80,8 @@ def engine() -> Engine:
         if _state["engine"] is None or _state["process"] != os.getpid():
             settings: Settings = _state["settings"]
             encoder = _state["encoder for tests"] or RecordEncoder(
-                encoders.load(settings.encoder_location, THREADS), settings.indexes)
+                encoders.load(settings.encoder_location, settings.threads), settings.indexes
+            )
             _state.update(engine=Engine(settings, encoder), process=os.getpid())
         made: Engine = _state["engine"]
         return made

@@ -43,7 +43,7 @@ class Cell:
 
 
 # Set for the default encoder by `scripts/calibrate_bands.py`: one in a hundred best pairs of unrelated records is as
-# close as ``close``, about one in six as ``near``.  Rows of indicators are short and look alike, hence their own figures.
+# close as ``close``, about one in six as ``near``.  Rows of indicators are short and look alike: figures of their own.
 GRID = (
     Cell("问题↔方法", "problem", "problem", 0.93, 0.915),
     Cell("目标↔指标", "target", "target", 0.962, 0.942),
@@ -130,14 +130,18 @@ class _Found:
 
 def _grams(text: str) -> set[str]:
     letters = "".join(letter for letter in text.lower() if letter.isalnum())
-    return {letters[place:place + 2] for place in range(len(letters) - 1)} or set(letters)
+    return {letters[place : place + 2] for place in range(len(letters) - 1)} or set(letters)
 
 
 def _term_matrix(left: Sequence[str], right: Sequence[str], terms: Mapping[str, float]) -> NDArray[np.float64]:
     """Return (len(left), len(right)): the summed rarity of the terms that both sentences of a pair contain."""
     lower = [term.lower() for term in terms]
-    marks = [np.array([[term in sentence.lower() for term in lower] for sentence in side], dtype=float).reshape(
-        len(side), len(lower)) for side in (left, right)]
+    marks = [
+        np.array([[term in sentence.lower() for term in lower] for sentence in side], dtype=float).reshape(
+            len(side), len(lower)
+        )
+        for side in (left, right)
+    ]
     weighed: NDArray[np.float64] = (marks[0] * np.array(list(terms.values()), dtype=float)) @ marks[1].T
     return weighed
 
@@ -184,7 +188,8 @@ def _any_pair(need: Side, offer: Side, terms: Mapping[str, float]) -> _Found | N
     """Return the best pair over all field combinations: for viewers who may read little of either record."""
     cells = [
         Cell(f"{_NEED_LABELS.get(left, left)}↔{_CAPABILITY_LABELS.get(right, right)}", left, right)
-        for left in need.texts for right in offer.texts
+        for left in need.texts
+        for right in offer.texts
     ]
     found = [one for cell in cells if (one := _best(cell, need, offer, terms)) is not None]
     return max(found, key=_rank, default=None)
@@ -226,7 +231,11 @@ def explain(
     return Explanation(
         tuple(one.pair for one in sorted(found, key=_rank, reverse=True)),
         tuple(SharedTerm(term, idf, idf >= RARE_IDF) for term, idf in list(terms.items())[:MOST_TERMS]),
-        tuple(filters), tuple(indicators), against, code, lines,
+        tuple(filters),
+        tuple(indicators),
+        against,
+        code,
+        lines,
     )
 
 
@@ -238,8 +247,16 @@ def reason_against(
     grid: Sequence[GridLine],
 ) -> tuple[str, str]:
     """Return (code, sentence) of the strongest reason against, from a failed filter down to few shared words."""
-    for reason in (_failed(filters), _unmet(indicators, must=True), _limits(facts), _immature(facts),
-                   _unmet(indicators, must=False), _unstated(indicators), _unconfirmed(facts), _few_words(terms)):
+    for reason in (
+        _failed(filters),
+        _unmet(indicators, must=True),
+        _limits(facts),
+        _immature(facts),
+        _unmet(indicators, must=False),
+        _unstated(indicators),
+        _unconfirmed(facts),
+        _few_words(terms),
+    ):
         if reason is not None:
             return reason
     weakest = max(grid, key=lambda line: _ORDER.index(line.strength), default=None)

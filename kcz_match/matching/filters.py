@@ -96,13 +96,22 @@ MODE_FAMILIES: tuple[tuple[str, frozenset[str]], ...] = (
 ADJACENT: dict[frozenset[str], str] = {
     frozenset(pair): reason
     for pair, reason in (
-        (("nev", "energy"), "动力电池与储能同源"), (("nev", "ic"), "车规芯片"), (("nev", "rail"), "电驱与结构件相通"),
-        (("uhd", "ic"), "显示驱动与面板工艺"), (("bio", "biomake"), "发酵与分离纯化相通"),
-        (("energy", "ic"), "功率器件"), (("energy", "marine"), "船用动力与海上能源"),
-        (("air", "nev"), "电动力与导航感知相通"), (("air", "marine"), "耐蚀轻质结构"), (("air", "ic"), "航空电子"),
-        (("rail", "build"), "隧道与结构施工"), (("marine", "build"), "厚板焊接与结构监测"),
-        (("marine", "rail"), "大型焊接结构"), (("fashion", "biomake"), "生物基原料与活性物"),
-        (("fashion", "bio"), "功效与安全性评价"), (("soft", "uhd"), "编解码与渲染"),
+        (("nev", "energy"), "动力电池与储能同源"),
+        (("nev", "ic"), "车规芯片"),
+        (("nev", "rail"), "电驱与结构件相通"),
+        (("uhd", "ic"), "显示驱动与面板工艺"),
+        (("bio", "biomake"), "发酵与分离纯化相通"),
+        (("energy", "ic"), "功率器件"),
+        (("energy", "marine"), "船用动力与海上能源"),
+        (("air", "nev"), "电动力与导航感知相通"),
+        (("air", "marine"), "耐蚀轻质结构"),
+        (("air", "ic"), "航空电子"),
+        (("rail", "build"), "隧道与结构施工"),
+        (("marine", "build"), "厚板焊接与结构监测"),
+        (("marine", "rail"), "大型焊接结构"),
+        (("fashion", "biomake"), "生物基原料与活性物"),
+        (("fashion", "bio"), "功效与安全性评价"),
+        (("soft", "uhd"), "编解码与渲染"),
     )
 }
 SUPPLIERS = {"ai": "通用智能方法", "soft": "通用软件", "equip": "通用装备与产线", "chem": "通用材料"}

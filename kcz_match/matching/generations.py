@@ -147,8 +147,10 @@ def pointer(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the pointer file's content, {} when there is none; ``Damage`` when it cannot be read."""
     try:
         content = json.loads((folder / POINTER).read_text(encoding="utf-8"))
-        return {str(encoder): {"generation": int(entry["generation"]), "manifest": str(entry["manifest"])}
-                for encoder, entry in content.items()}
+        return {
+            str(encoder): {"generation": int(entry["generation"]), "manifest": str(entry["manifest"])}
+            for encoder, entry in content.items()
+        }
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -168,8 +170,9 @@ def open_current(folder: Path, encoder: str) -> Generation | None:
     return Generation(entry["generation"], encoder, manifest["change"], lists)
 
 
-def write(folder: Path, encoder: str, change: int, lists: Iterator[tuple[Slice, Rows]],
-          at: Step = lambda step: None) -> Generation:
+def write(
+    folder: Path, encoder: str, change: int, lists: Iterator[tuple[Slice, Rows]], at: Step = lambda step: None
+) -> Generation:
     """Write the next generation from ``lists`` (one at a time is in memory) and make it the current one.
 
     ``at`` is told each step as it is done: ``rows``, ``file``, ``ids`` for each list, then ``manifest``, ``folder``,
@@ -216,8 +219,11 @@ def clear_old(folder: Path, grace: float = GRACE_SECONDS) -> list[int]:
     """
     with suppress(Damage):
         kept = {entry["generation"] for entry in pointer(folder).values()}
-        old = [number for number in _numbers(folder)
-               if number not in kept and time.time() - (folder / str(number)).stat().st_mtime >= grace]
+        old = [
+            number
+            for number in _numbers(folder)
+            if number not in kept and time.time() - (folder / str(number)).stat().st_mtime >= grace
+        ]
         for number in old:
             shutil.rmtree(folder / str(number), ignore_errors=True)
         return old

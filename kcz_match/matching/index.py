@@ -29,8 +29,12 @@ log = logging.getLogger(__name__)
 SAME_SCORE = 1e-5
 VECTORS = Vector.__table__.c
 CHANGED = select(VECTORS.record_id, VECTORS.is_live, VECTORS.data, VECTORS.change).where(
-    VECTORS.encoder == bindparam("encoder"), VECTORS.kind == bindparam("kind"), VECTORS.tier == bindparam("tier"),
-    text(SEARCHED), VECTORS.change > bindparam("change"))
+    VECTORS.encoder == bindparam("encoder"),
+    VECTORS.kind == bindparam("kind"),
+    VECTORS.tier == bindparam("tier"),
+    text(SEARCHED),
+    VECTORS.change > bindparam("change"),
+)
 NOTHING = Rows(np.zeros(0, np.int64), np.zeros((0, 1), np.float32))
 
 
@@ -152,8 +156,9 @@ class Channel:
         self._slice = one
         self._allowed = allowed
 
-    def search(self, vectors: Mapping[str, np.ndarray], weights: Mapping[str, float],
-               limit: int) -> list[tuple[int, float]]:
+    def search(
+        self, vectors: Mapping[str, np.ndarray], weights: Mapping[str, float], limit: int
+    ) -> list[tuple[int, float]]:
         """Return up to ``limit`` (record id, cosine of ``whole``), best first, equal scores by rising id.
 
         ``weights`` must name ``whole`` alone: ``ValueError`` otherwise, and when the vector is not finite or not of
@@ -187,15 +192,24 @@ class Channel:
         found: dict[int, bytes] = {}
         with reading() as connection:
             for start in range(0, len(ids), MOST_VARIABLES):
-                found.update(connection.execute(
-                    select(Vector.record_id, Vector.data).where(
-                        Vector.kind == self._slice.kind, Vector.record_id.in_(ids[start:start + MOST_VARIABLES]),
-                        Vector.encoder == self._index.encoder, Vector.tier == self._slice.tier,
-                        Vector.role == TOKENS[PASSAGE], Vector.field == WHOLE, Vector.is_live)).all())
+                found.update(
+                    connection.execute(
+                        select(Vector.record_id, Vector.data).where(
+                            Vector.kind == self._slice.kind,
+                            Vector.record_id.in_(ids[start : start + MOST_VARIABLES]),
+                            Vector.encoder == self._index.encoder,
+                            Vector.tier == self._slice.tier,
+                            Vector.role == TOKENS[PASSAGE],
+                            Vector.field == WHOLE,
+                            Vector.is_live,
+                        )
+                    ).all()
+                )
         return found
 
-    def _from_base(self, base: Rows | Mapped, overlay: Overlay, vector: np.ndarray,
-                   limit: int) -> list[tuple[int, float]]:
+    def _from_base(
+        self, base: Rows | Mapped, overlay: Overlay, vector: np.ndarray, limit: int
+    ) -> list[tuple[int, float]]:
         if not base.count or limit < 1:
             return []
         stale = _places(base.ids, overlay.touched)
@@ -219,14 +233,22 @@ class Channel:
             return []
         return list(zip(rows.ids[keep].tolist(), _score(rows.at(keep), vector).tolist(), strict=True))
 
-    def _field_rows(self, connection: Connection, fields: list[str],
-                    ids: list[int]) -> Iterator[tuple[int, str, bytes]]:
+    def _field_rows(
+        self, connection: Connection, fields: list[str], ids: list[int]
+    ) -> Iterator[tuple[int, str, bytes]]:
         for start in range(0, len(ids), MOST_VARIABLES):
             yield from connection.execute(
                 select(Vector.record_id, Vector.field, Vector.data).where(
-                    Vector.kind == self._slice.kind, Vector.record_id.in_(ids[start:start + MOST_VARIABLES]),
-                    Vector.encoder == self._index.encoder, Vector.tier == self._slice.tier, Vector.role == PASSAGE,
-                    Vector.field.in_(fields), Vector.part == 0, Vector.is_live))
+                    Vector.kind == self._slice.kind,
+                    Vector.record_id.in_(ids[start : start + MOST_VARIABLES]),
+                    Vector.encoder == self._index.encoder,
+                    Vector.tier == self._slice.tier,
+                    Vector.role == PASSAGE,
+                    Vector.field.in_(fields),
+                    Vector.part == 0,
+                    Vector.is_live,
+                )
+            )
 
 
 def snapshot(connection: Connection, encoder: str, one: Slice) -> Rows:
@@ -241,8 +263,7 @@ def snapshot(connection: Connection, encoder: str, one: Slice) -> Rows:
         return NOTHING
     width, count = max(sizes, key=lambda pair: pair[1])
     ids, rows = np.zeros(count, np.int64), np.zeros((count, width // STORED.itemsize), np.float32)
-    found = connection.execution_options(yield_per=1000).execute(
-        select(Vector.record_id, Vector.data).where(*live))
+    found = connection.execution_options(yield_per=1000).execute(select(Vector.record_id, Vector.data).where(*live))
     place = 0
     for record_id, data in found:
         if _is_sound(record_id, data, width // STORED.itemsize):
@@ -269,10 +290,10 @@ def _searched(encoder: str, one: Slice) -> tuple[ColumnElement[bool] | TextClaus
     return Vector.encoder == encoder, Vector.kind == one.kind, Vector.tier == one.tier, text(SEARCHED)
 
 
-def _changed_since(connection: Connection, encoder: str, one: Slice,
-                   change: int) -> list[tuple[int, bytes | None, int]]:
-    found = connection.execute(
-        CHANGED, {"encoder": encoder, "kind": one.kind, "tier": one.tier, "change": change})
+def _changed_since(
+    connection: Connection, encoder: str, one: Slice, change: int
+) -> list[tuple[int, bytes | None, int]]:
+    found = connection.execute(CHANGED, {"encoder": encoder, "kind": one.kind, "tier": one.tier, "change": change})
     return [(record_id, data if is_live else None, number) for record_id, is_live, data, number in found]
 
 

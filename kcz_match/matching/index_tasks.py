@@ -88,7 +88,8 @@ def reconcile_sentences(kind: str, record_id: int, known: Known, *, later: Colle
     documents = _documents(db.session.get(MODELS[kind], record_id))
     wanted = vectors.wanted_sentences(documents) if documents else {}
     return bool(documents) and vectors.put(
-        engine().encoder, kind, record_id, wanted, known, sentences=True, later=later)
+        engine().encoder, kind, record_id, wanted, known, sentences=True, later=later
+    )
 
 
 def texts_of(kind: str, record_id: int, session: Session, *, sentences: bool = False) -> dict[Place, str]:
@@ -99,8 +100,14 @@ def texts_of(kind: str, record_id: int, session: Session, *, sentences: bool = F
     return vectors.wanted_sentences(documents) if sentences else vectors.wanted_rows(documents)
 
 
-def _encoded_ahead(kind: str, record_id: int, *, wants: Callable[[Place], bool] = lambda place: True,
-                   sentences: bool = False, most: int | None = None) -> tuple[Known, set[Place]]:
+def _encoded_ahead(
+    kind: str,
+    record_id: int,
+    *,
+    wants: Callable[[Place], bool] = lambda place: True,
+    sentences: bool = False,
+    most: int | None = None,
+) -> tuple[Known, set[Place]]:
     """Return the stored vectors of a record with those of the first ``most`` lacking places that ``wants`` names.
 
     The second value is the places that still lack theirs.  Holds no transaction while the texts are encoded.
@@ -116,8 +123,14 @@ def _encoded_ahead(kind: str, record_id: int, *, wants: Callable[[Place], bool] 
 
 
 def _leave_sentences(kind: str, record_id: int) -> None:
-    jobs.leave("index_sentences", key=f"sentences:{kind}:{record_id}", run_at=utc_now() + SENTENCES_LATER, rank=2,
-               kind=kind, record_id=record_id)
+    jobs.leave(
+        "index_sentences",
+        key=f"sentences:{kind}:{record_id}",
+        run_at=utc_now() + SENTENCES_LATER,
+        rank=2,
+        kind=kind,
+        record_id=record_id,
+    )
 
 
 def _documents(record: Record | None) -> dict[str, Document]:

@@ -52,8 +52,15 @@ class Vector(Base):
         CheckConstraint("tier != 'own' OR role IN ('query', 'query_tokens')", name="own_text_only_asks"),
         CheckConstraint("part >= 0", name="part"),
         Index("ix_vector_text", "text_hash", "encoder", "role"),
-        Index("ix_vector_searched", "encoder", "kind", "tier", "change",
-              sqlite_where=text(SEARCHED), postgresql_where=text(SEARCHED)),
+        Index(
+            "ix_vector_searched",
+            "encoder",
+            "kind",
+            "tier",
+            "change",
+            sqlite_where=text(SEARCHED),
+            postgresql_where=text(SEARCHED),
+        ),
     )
 
 

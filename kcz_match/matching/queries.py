@@ -31,8 +31,8 @@ from kcz_match.matching.explanation import Explanation, Facts, Side
 from kcz_match.matching.filters import FilterResult
 from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.models import MatchDecision
-from kcz_match.matching.reasons import Decision
 from kcz_match.matching.ranking import Scored
+from kcz_match.matching.reasons import Decision
 from kcz_match.matching.retrieval import Query, retrieve
 from kcz_match.matching.terms import capability_terms, need_terms
 
@@ -109,16 +109,25 @@ def matches_of(record: Record, actor: Actor) -> Matches:
     index = engine().index
     return Matches(
         shown=[match for match in rest if match.passes and match.band != "none"],
-        excluded=[match for match in rest if not match.passes and match.band != "none"], refused=refused,
-        encoder=engine().encoder.name, generation=index.generation.number)
+        excluded=[match for match in rest if not match.passes and match.band != "none"],
+        refused=refused,
+        encoder=engine().encoder.name,
+        generation=index.generation.number,
+    )
 
 
 def match_of(need: Need, capability: Capability, actor: Actor) -> Match | None:
     """Return one pair as it is proposed in the list of whichever record the actor owns; None when it is not in it."""
     own = need if need.organisation_id == actor.organisation_id else capability
     listed = matches_of(own, actor)
-    return next((match for match in (*listed.shown, *listed.excluded, *listed.refused)
-                 if match.need.id == need.id and match.capability.id == capability.id), None)
+    return next(
+        (
+            match
+            for match in (*listed.shown, *listed.excluded, *listed.refused)
+            if match.need.id == need.id and match.capability.id == capability.id
+        ),
+        None,
+    )
 
 
 def explain(match: Match, actor: Actor) -> Explanation:
@@ -128,20 +137,29 @@ def explain(match: Match, actor: Actor) -> Explanation:
     verdicts = compare(readable_rows(need, need_tiers), readable_rows(capability, capability_tiers))
     limits = capability.limits if capability.tier_of("limits") in capability_tiers else ""
     confirmed = (local_day(utc_now()) - local_day(capability.confirmed_at)).days if capability.confirmed_at else None
-    facts = Facts(limits=limits, trl=int(capability.trl) if capability.trl else None,
-                  min_trl=int(need.min_trl) if need.min_trl else None, confirmed_days=confirmed,
-                  stale=capability.state == CapabilityState.STALE)
-    return explanation.explain(_side(need, actor), _side(capability, actor), match.scored.terms, match.filters, verdicts,
-                               facts)
+    facts = Facts(
+        limits=limits,
+        trl=int(capability.trl) if capability.trl else None,
+        min_trl=int(need.min_trl) if need.min_trl else None,
+        confirmed_days=confirmed,
+        stale=capability.state == CapabilityState.STALE,
+    )
+    return explanation.explain(
+        _side(need, actor), _side(capability, actor), match.scored.terms, match.filters, verdicts, facts
+    )
 
 
-def similar_needs(values: Mapping[str, object], rows: Sequence[object], actor: Actor, *, but: str = "",
-                  limit: int = 5) -> list[Hit]:
+def similar_needs(
+    values: Mapping[str, object], rows: Sequence[object], actor: Actor, *, but: str = "", limit: int = 5
+) -> list[Hit]:
     """Return needs the actor may know of that are like a typed one; ``but`` is the key of the typed one itself."""
     document = documents.build("need", values, rows)  # type: ignore[arg-type]
     scored = _retrieve(document, "need", actor)
-    hits = [Hit(need, ranking.band(one), one) for one, need in
-            _load("need", scored, catalogue.needs_visible_to(actor), None) if need.key != but]
+    hits = [
+        Hit(need, ranking.band(one), one)
+        for one, need in _load("need", scored, catalogue.needs_visible_to(actor), None)
+        if need.key != but
+    ]
     return [hit for hit in hits if hit.band in ("strong", "possible")][:limit]
 
 
@@ -178,13 +196,23 @@ def fresh_for(actor: Actor, own_limit: int = 4, limit: int = 5) -> list[Fresh]:
     """Return the best undecided match of each of the organisation's latest open records, the best bands first."""
     if not (policy.is_demand_side(actor, None) or policy.is_supply_side(actor, None)):
         return []
-    model, query = ((Need, catalogue.open_needs()) if policy.is_demand_side(actor, None)
-                    else (Capability, catalogue.listed_capabilities()))
-    own = db.session.scalars(query.where(model.organisation_id == actor.organisation_id)
-                             .order_by(model.published_at.desc()).limit(own_limit)).all()
-    best = [(record, match) for record in own
-            if (match := next((one for one in matches_of(record, actor).shown
-                               if one.decision is None and one.band != "weak"), None))]
+    model, query = (
+        (Need, catalogue.open_needs())
+        if policy.is_demand_side(actor, None)
+        else (Capability, catalogue.listed_capabilities())
+    )
+    own = db.session.scalars(
+        query.where(model.organisation_id == actor.organisation_id).order_by(model.published_at.desc()).limit(own_limit)
+    ).all()
+    best = [
+        (record, match)
+        for record in own
+        if (
+            match := next(
+                (one for one in matches_of(record, actor).shown if one.decision is None and one.band != "weak"), None
+            )
+        )
+    ]
     best.sort(key=lambda pair: pair[1].band != "strong")
     return [Fresh(match, record, _quote(match, record, actor)) for record, match in best[:limit]]
 
@@ -206,8 +234,12 @@ def _retrieve(document: Document, kind: str, actor: Actor) -> list[Scored]:
     if not document.texts:
         return []
     tier = documents.MEMBERS if policy.is_member(actor, None) else documents.PUBLIC
-    return retrieve(_query(document), engine().index.channel(kind, tier), LexicalIndex(db.session.connection(), kind, tier),
-                    CANDIDATES)
+    return retrieve(
+        _query(document),
+        engine().index.channel(kind, tier),
+        LexicalIndex(db.session.connection(), kind, tier),
+        CANDIDATES,
+    )
 
 
 def _query(document: Document) -> Query:
@@ -227,23 +259,33 @@ def _load(kind: str, scored: Sequence[Scored], allowed: Select, but: Record | No
     """Return the scored records that the query ``allowed`` yields now, in the order of their scores."""
     model = Need if kind == "need" else Capability
     rows = selectinload(Need.indicators) if kind == "need" else selectinload(Capability.claims)
-    found = {record.id: record for record in db.session.scalars(
-        allowed.where(model.id.in_([one.record_id for one in scored])).options(rows, selectinload(model.organisation)))}
+    found = {
+        record.id: record
+        for record in db.session.scalars(
+            allowed.where(model.id.in_([one.record_id for one in scored])).options(
+                rows, selectinload(model.organisation)
+            )
+        )
+    }
     return [(one, found[one.record_id]) for one in scored if one.record_id in found]
 
 
 def _match(record: Record, partner: Record, scored: Scored, decided: Mapping[int, MatchDecision]) -> Match:
     need, capability = (record, partner) if isinstance(record, Need) else (partner, record)
-    assert isinstance(need, Need) and isinstance(capability, Capability)  # noqa: S101, PT018 - one of each kind
+    assert isinstance(need, Need) and isinstance(capability, Capability)  # noqa: S101 - one of each kind
     lines = tuple(filters.check(need_terms(need), capability_terms(capability)))
     return Match(need, capability, scored, ranking.band(scored), lines, decided.get(partner.id))
 
 
 def _decisions(record: Record, actor: Actor) -> dict[int, MatchDecision]:
-    mine, other = ((MatchDecision.need_id, "capability_id") if isinstance(record, Need)
-                   else (MatchDecision.capability_id, "need_id"))
-    rows = db.session.scalars(select(MatchDecision).where(
-        mine == record.id, MatchDecision.organisation_id == actor.organisation_id))
+    mine, other = (
+        (MatchDecision.need_id, "capability_id")
+        if isinstance(record, Need)
+        else (MatchDecision.capability_id, "need_id")
+    )
+    rows = db.session.scalars(
+        select(MatchDecision).where(mine == record.id, MatchDecision.organisation_id == actor.organisation_id)
+    )
     return {getattr(row, other): row for row in rows}
 
 

@@ -31,9 +31,17 @@ def listed_ids(connection: Connection, kind: str) -> set[int]:
 
 def indexed_ids(connection: Connection, encoder: str, one: Slice) -> set[int]:
     """Return the ids of records with a live searched vector of ``encoder`` in this list."""
-    return set(connection.scalars(select(Vector.record_id).where(
-        Vector.encoder == encoder, Vector.kind == one.kind, Vector.tier == one.tier, Vector.is_live,
-        text(SEARCHED))))
+    return set(
+        connection.scalars(
+            select(Vector.record_id).where(
+                Vector.encoder == encoder,
+                Vector.kind == one.kind,
+                Vector.tier == one.tier,
+                Vector.is_live,
+                text(SEARCHED),
+            )
+        )
+    )
 
 
 def worded_ids(connection: Connection, one: Slice) -> set[int]:
@@ -47,8 +55,10 @@ def differences(connection: Connection, encoder: str) -> list[Difference]:
     found = []
     for one in SLICES:
         listed = listed_ids(connection, one.kind)
-        for what, held in ((f"vectors {one.name}", indexed_ids(connection, encoder, one)),
-                           (f"words {one.name}", worded_ids(connection, one))):
+        for what, held in (
+            (f"vectors {one.name}", indexed_ids(connection, encoder, one)),
+            (f"words {one.name}", worded_ids(connection, one)),
+        ):
             if held != listed:
                 found.append(Difference(what, frozenset(listed - held), frozenset(held - listed)))
     return found

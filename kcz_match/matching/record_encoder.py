@@ -6,6 +6,7 @@ One pass through the model gives both a text's vector and the rows of its tokens
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +19,16 @@ from kcz_match.matching.late import Background, Space
 
 
 class RecordEncoder:
-    """Wraps an encoder; the space is measured once for an encoder and kept in ``folder``."""
+    """Wraps an encoder; the space is measured once for an encoder and kept beside its folder.
 
-    def __init__(self, encoder: Encoder, folder: Path) -> None:
+    An encoder that is not a folder, or lies where nothing may be written, has its space kept in ``indexes``.
+    """
+
+    def __init__(self, encoder: Encoder, indexes: Path) -> None:
         self.encoder = encoder
-        self._file = folder / "spaces" / f"{hashlib.sha256(encoder.name.encode()).hexdigest()[:16]}.npz"
+        beside = Path(encoder.location).parent
+        kept = beside if Path(encoder.location).is_dir() and os.access(beside, os.W_OK) else indexes
+        self._file = kept / "spaces" / f"{hashlib.sha256(encoder.name.encode()).hexdigest()[:16]}.npz"
 
     @property
     def name(self) -> str:

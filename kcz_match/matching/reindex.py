@@ -38,8 +38,10 @@ class Progress:
     def sentence(self) -> str:
         """Return the progress as one line with the rate."""
         rate = self.done / self.seconds if self.seconds else 0.0
-        return (f"{self.done}/{self.total} records, {self.changed} changed, {self.encoded} texts encoded, "
-                f"{self.seconds:.1f} s, {rate:.1f} records/s")
+        return (
+            f"{self.done}/{self.total} records, {self.changed} changed, {self.encoded} texts encoded, "
+            f"{self.seconds:.1f} s, {rate:.1f} records/s"
+        )
 
 
 def steps(batch: int = BATCH) -> Iterator[Progress]:
@@ -51,7 +53,7 @@ def steps(batch: int = BATCH) -> Iterator[Progress]:
     todo = _records()
     changed = encoded = 0
     for start in range(0, len(todo), batch):
-        part = todo[start:start + batch]
+        part = todo[start : start + batch]
         known, fresh = _encoded(part)
         for kind, record_id in part:
             has_changed = reconcile(kind, record_id, known)
@@ -79,7 +81,8 @@ def _encoded(part: list[tuple[str, int]]) -> tuple[Known, int]:
     with vectors.reading() as connection, Session(connection) as session:
         wanted = [
             (place.role, content)
-            for kind, record_id in part for sentences in (False, True)
+            for kind, record_id in part
+            for sentences in (False, True)
             for place, content in texts_of(kind, record_id, session, sentences=sentences).items()
         ]
         known = vectors.lookup(connection, engine().encoder.name, wanted)

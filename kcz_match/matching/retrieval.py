@@ -6,8 +6,8 @@ the evidence of both for every candidate, and hands it to ``ranking.fuse``.  The
 
 Compared texts
 --------------
-A record has three compared texts: ``title`` (title and keywords), ``problem`` (the problem; or the problem solved and the
-method) and ``target`` (target and indicators; or claims and comparison).  Words are looked up in each of them.  The
+A record has three compared texts: ``title`` (title and keywords), ``problem`` (the problem, or what a capability solves
+and how) and ``target`` (target and indicators, or claims and comparison).  Words are looked up in each of them.  The
 vector and the token rows are those of ``whole``, the three joined by line ends: vectors of the single fields were
 measured and added nothing to token rows (docs/decisions/0004-fusion.md), so they are not made.  Sentence vectors, which
 the explanation compares field by field, are another matter.

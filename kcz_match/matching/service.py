@@ -16,8 +16,9 @@ from kcz_match.matching.reasons import DECLINE_REASONS, Decision
 LONGEST = 500
 
 
-def decide(need: Need, capability: Capability, actor: Actor, decision: str, *, reason: str = "",
-           sentence: str = "") -> MatchDecision:
+def decide(
+    need: Need, capability: Capability, actor: Actor, decision: str, *, reason: str = "", sentence: str = ""
+) -> MatchDecision:
     """Keep what the actor's organisation thinks of a proposed pair; the last decision stands.
 
     Owners of either side decide for themselves; a refusal needs one of the twelve codes (``Invalid``).  The other
@@ -28,9 +29,13 @@ def decide(need: Need, capability: Capability, actor: Actor, decision: str, *, r
     chosen = Decision(decision)
     if (chosen is Decision.REFUSE) != (reason in DECLINE_REASONS):
         raise Invalid({"reason": "请从列表里选一个不合适的原因。"})
-    row = db.session.scalar(select(MatchDecision).where(
-        MatchDecision.need_id == need.id, MatchDecision.capability_id == capability.id,
-        MatchDecision.organisation_id == actor.organisation_id))
+    row = db.session.scalar(
+        select(MatchDecision).where(
+            MatchDecision.need_id == need.id,
+            MatchDecision.capability_id == capability.id,
+            MatchDecision.organisation_id == actor.organisation_id,
+        )
+    )
     if row is None:
         row = MatchDecision(need_id=need.id, capability_id=capability.id, organisation_id=actor.organisation_id)
         db.session.add(row)
@@ -45,9 +50,13 @@ def undo_decision(need: Need, capability: Capability, actor: Actor) -> None:
     """Take the organisation's decision on a pair back."""
     own = need if need.organisation_id == actor.organisation_id else capability
     policy.require(actor, "match.decide", own)
-    row = db.session.scalar(select(MatchDecision).where(
-        MatchDecision.need_id == need.id, MatchDecision.capability_id == capability.id,
-        MatchDecision.organisation_id == actor.organisation_id))
+    row = db.session.scalar(
+        select(MatchDecision).where(
+            MatchDecision.need_id == need.id,
+            MatchDecision.capability_id == capability.id,
+            MatchDecision.organisation_id == actor.organisation_id,
+        )
+    )
     if row is not None:
         audit.write(actor, "match.undo_decision", row, before=str(row.decision))
         db.session.delete(row)

@@ -10,16 +10,28 @@ from kcz_match.matching.filters import CapabilityTerms, NeedTerms
 def need_terms(need: Need) -> NeedTerms:
     """Return what a need asks; the budget is compared and never shown."""
     return NeedTerms(
-        organisation_id=need.organisation_id, industry=need.industry, kind=need.kind, modes=tuple(need.modes),
-        min_trl=int(need.min_trl) if need.min_trl else None, budget_max=need.budget_max,
-        district_code=need.district_code, avoided=frozenset(unit.id for unit in need.avoided))
+        organisation_id=need.organisation_id,
+        industry=need.industry,
+        kind=need.kind,
+        modes=tuple(need.modes),
+        min_trl=int(need.min_trl) if need.min_trl else None,
+        budget_max=need.budget_max,
+        district_code=need.district_code,
+        avoided=frozenset(unit.id for unit in need.avoided),
+    )
 
 
 def capability_terms(capability: Capability) -> CapabilityTerms:
     """Return what a capability offers; the lead society of a team counts as behind its items."""
     return CapabilityTerms(
-        organisation_id=capability.organisation_id, type=capability.type, industries=tuple(capability.industries),
-        modes=tuple(capability.modes), trl=int(capability.trl) if capability.trl else None,
-        price_min=capability.price_min, regions=tuple(capability.regions),
-        organisation_ids=frozenset({capability.approver_id}), published=capability.is_listed,
-        stale=capability.state == CapabilityState.STALE)
+        organisation_id=capability.organisation_id,
+        type=capability.type,
+        industries=tuple(capability.industries),
+        modes=tuple(capability.modes),
+        trl=int(capability.trl) if capability.trl else None,
+        price_min=capability.price_min,
+        regions=tuple(capability.regions),
+        organisation_ids=frozenset({capability.approver_id}),
+        published=capability.is_listed,
+        stale=capability.state == CapabilityState.STALE,
+    )

@@ -112,8 +112,10 @@ def lookup(connection: Connection | Session, encoder: str, wanted: Iterable[tupl
     found: Known = {}
     for start in range(0, len(hashes), MOST_VARIABLES):
         rows = connection.execute(
-            select(Vector.role, Vector.text_hash, Vector.data)
-            .where(Vector.text_hash.in_(hashes[start:start + MOST_VARIABLES]), Vector.encoder == encoder))
+            select(Vector.role, Vector.text_hash, Vector.data).where(
+                Vector.text_hash.in_(hashes[start : start + MOST_VARIABLES]), Vector.encoder == encoder
+            )
+        )
         found.update({(role, hashed): data for role, hashed, data in rows if (role, hashed) in keys and data})
     return found
 
@@ -139,8 +141,16 @@ def encode_missing(encoder: Encodes, wanted: Iterable[tuple[str, str]], known: K
     return complete
 
 
-def put(encoder: Encodes, kind: str, record_id: int, wanted: Mapping[Place, str], known: Known, *,
-        sentences: bool = False, later: Collection[Place] = frozenset()) -> bool:
+def put(
+    encoder: Encodes,
+    kind: str,
+    record_id: int,
+    wanted: Mapping[Place, str],
+    known: Known,
+    *,
+    sentences: bool = False,
+    later: Collection[Place] = frozenset(),
+) -> bool:
     """Make the stored rows of a record equal ``wanted`` in the running transaction; return whether any row changed.
 
     With ``sentences`` the rows of parts n >= 1 are meant, otherwise those of part 0.  What ``known`` lacks is encoded,
@@ -148,8 +158,11 @@ def put(encoder: Encodes, kind: str, record_id: int, wanted: Mapping[Place, str]
     A row that stays as it was keeps its change number, so doing it twice does nothing the second time.
     """
     rows = {_place(row): row for row in _rows(kind, record_id, encoder.name) if (row.part > 0) == sentences}
-    news = {place: content for place, content in wanted.items()
-            if place not in rows or not rows[place].is_live or rows[place].text_hash != digest(content)}
+    news = {
+        place: content
+        for place, content in wanted.items()
+        if place not in rows or not rows[place].is_live or rows[place].text_hash != digest(content)
+    }
     held = {(row.role, row.text_hash): row.data for row in rows.values() if row.data} | known
     empty = {place for place in news if place in later and (place.role, digest(news[place])) not in held}
     news = {place: content for place, content in news.items() if place not in empty}
@@ -160,8 +173,7 @@ def put(encoder: Encodes, kind: str, record_id: int, wanted: Mapping[Place, str]
     complete = encode_missing(encoder, [(place.role, content) for place, content in news.items()], held)
     number = next_change()
     for place, content in news.items():
-        row = rows.get(place) or Vector(
-            kind=kind, record_id=record_id, encoder=encoder.name, **place._asdict())
+        row = rows.get(place) or Vector(kind=kind, record_id=record_id, encoder=encoder.name, **place._asdict())
         row.text_hash, row.is_live, row.change = digest(content), True, number
         row.data = complete[place.role, row.text_hash]
         db.session.add(row)
@@ -195,9 +207,12 @@ def next_change() -> int:
 
     The row of the counter stays locked until commit, so numbers become visible to others in the order they rise.
     """
-    return db.session.execute(text(
-        "INSERT INTO index_change (id, number) VALUES (1, 1) "
-        "ON CONFLICT (id) DO UPDATE SET number = index_change.number + 1 RETURNING number")).scalar_one()
+    return db.session.execute(
+        text(
+            "INSERT INTO index_change (id, number) VALUES (1, 1) "
+            "ON CONFLICT (id) DO UPDATE SET number = index_change.number + 1 RETURNING number"
+        )
+    ).scalar_one()
 
 
 def query(encoder: Encodes, document: Document) -> Query:

@@ -37,8 +37,14 @@ class Certificate(Base):
     __mapper_args__ = {"version_id_col": version}
     __table_args__ = (
         CheckConstraint("title IN ('district', 'park')", name="title"),
-        Index("uq_certificate_open", "organisation_id", "title", unique=True,
-              sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        Index(
+            "uq_certificate_open",
+            "organisation_id",
+            "title",
+            unique=True,
+            sqlite_where=text(_OPEN),
+            postgresql_where=text(_OPEN),
+        ),
     )
 
     @property

@@ -20,7 +20,8 @@ def certified_ids() -> Select[tuple[int]]:
     """
     holders = select(Certificate.organisation_id).where(Certificate.state.in_(LIVE_STATES))
     return select(Organisation.id).where(
-        Organisation.state == "verified", or_(Organisation.id.in_(holders), Organisation.parent_id.in_(holders)))
+        Organisation.state == "verified", or_(Organisation.id.in_(holders), Organisation.parent_id.in_(holders))
+    )
 
 
 def is_certified(organisation_id: int) -> bool:
@@ -36,13 +37,15 @@ def certificates() -> Sequence[Certificate]:
 def certificates_of(organisation_id: int) -> Sequence[Certificate]:
     """Return the certificates of one organisation, newest first."""
     return db.session.scalars(
-        select(Certificate).where(Certificate.organisation_id == organisation_id).order_by(Certificate.id.desc())).all()
+        select(Certificate).where(Certificate.organisation_id == organisation_id).order_by(Certificate.id.desc())
+    ).all()
 
 
 def open_certificates(organisation_ids: Sequence[int]) -> dict[int, Certificate]:
     """Return the certificate that each of these organisations holds now; one that holds none is left out."""
-    rows = db.session.scalars(select(Certificate).where(
-        Certificate.organisation_id.in_(organisation_ids), Certificate.state.in_(OPEN_STATES)))
+    rows = db.session.scalars(
+        select(Certificate).where(Certificate.organisation_id.in_(organisation_ids), Certificate.state.in_(OPEN_STATES))
+    )
     return {row.organisation_id: row for row in rows}
 
 

@@ -33,17 +33,32 @@ def grant_certificate(organisation: Organisation, actor: Actor, *, reason: str) 
         raise Conflict("只有区和园区可以认定。企业通过所属的园区或区参加。")
     if not organisation.is_verified:
         raise Conflict("请先核验这个单位，再认定。")
-    held = db.session.scalar(select(Certificate).where(
-        Certificate.organisation_id == organisation.id, Certificate.title == title,
-        Certificate.state.in_([CertificateState.CERTIFIED, CertificateState.RECTIFYING])))
+    held = db.session.scalar(
+        select(Certificate).where(
+            Certificate.organisation_id == organisation.id,
+            Certificate.title == title,
+            Certificate.state.in_([CertificateState.CERTIFIED, CertificateState.RECTIFYING]),
+        )
+    )
     if held is not None:
         raise Conflict(f"{organisation.full_name} 已经持有{TITLE_LABELS[title]}认定（{held.number}）。")
     certificate = Certificate(
-        organisation_id=organisation.id, title=title, number=_next_number(title), reason=reason.strip(),
-        state=CertificateState.CERTIFIED, state_since=utc_now(), decided_at=utc_now(), decided_by=actor.user_id)
+        organisation_id=organisation.id,
+        title=title,
+        number=_next_number(title),
+        reason=reason.strip(),
+        state=CertificateState.CERTIFIED,
+        state_since=utc_now(),
+        decided_at=utc_now(),
+        decided_by=actor.user_id,
+    )
     db.session.add(certificate)
     audit.write(actor, "certificate.grant", certificate, after="certified", reason=reason.strip())
-    notify(organisation.id, certificate, f"贵单位已认定为{TITLE_LABELS[title]}，编号 {certificate.number}。现在可以发布需求。")
+    notify(
+        organisation.id,
+        certificate,
+        f"贵单位已认定为{TITLE_LABELS[title]}，编号 {certificate.number}。现在可以发布需求。",
+    )
     return certificate
 
 
@@ -54,14 +69,19 @@ def move_certificate(certificate: Certificate, verb: str, actor: Actor, *, reaso
     """
     move(certificate, verb, actor, reason=reason)
     word = certificate.lifecycle.word(certificate.state)
-    notify(certificate.organisation_id, certificate,
-           f"贵单位的{certificate.title_label}认定（{certificate.number}）现为“{word}”。原因：{reason or '到期'}。")
+    notify(
+        certificate.organisation_id,
+        certificate,
+        f"贵单位的{certificate.title_label}认定（{certificate.number}）现为“{word}”。原因：{reason or '到期'}。",
+    )
 
 
 def _next_number(title: str) -> str:
     year = local_day(utc_now()).year
     letters = {"district": "SD", "park": "SF"}[title]
     prefix = f"GZKC-{letters}-{year}-"
-    count = db.session.scalar(
-        select(func.count()).select_from(Certificate).where(Certificate.number.startswith(prefix))) or 0
+    count = (
+        db.session.scalar(select(func.count()).select_from(Certificate).where(Certificate.number.startswith(prefix)))
+        or 0
+    )
     return f"{prefix}{count + 1:03d}"

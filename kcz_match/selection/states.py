@@ -36,8 +36,9 @@ CERTIFICATES = Lifecycle(
         "rectify": arrow("certified", CertificateState.RECTIFYING, "限期整改", needs_reason=True, is_loss=True),
         "restore": arrow("rectifying", CertificateState.CERTIFIED, "整改合格", needs_reason=True, is_primary=True),
         "revoke": arrow("certified rectifying", CertificateState.REVOKED, "撤销认定", needs_reason=True, is_loss=True),
-        "withdraw": arrow("certified rectifying", CertificateState.WITHDRAWN, "主动退出", needs_reason=True,
-                          is_loss=True),
+        "withdraw": arrow(
+            "certified rectifying", CertificateState.WITHDRAWN, "主动退出", needs_reason=True, is_loss=True
+        ),
         "expire": arrow("certified rectifying", CertificateState.EXPIRED, "到期"),
     },
 )

@@ -11,11 +11,16 @@ from kcz_match.web import access, errors, me, presentation
 
 csrf = CSRFProtect()
 
-POLICY = ("default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
-          "base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()", "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 
@@ -49,9 +54,26 @@ def _blueprints():  # type: ignore[no-untyped-def]
         search,
     )
 
-    return list(dict.fromkeys(module.blueprint for module in (
-        home, accounts, own_organisation, needs, need_lists, capabilities, matches, interests, search,
-        admin, admin_organisations, admin_people, admin_records)))
+    return list(
+        dict.fromkeys(
+            module.blueprint
+            for module in (
+                home,
+                accounts,
+                own_organisation,
+                needs,
+                need_lists,
+                capabilities,
+                matches,
+                interests,
+                search,
+                admin,
+                admin_organisations,
+                admin_people,
+                admin_records,
+            )
+        )
+    )
 
 
 def _number_request() -> None:

@@ -38,8 +38,12 @@ def take_sign_in() -> Answer:
         row, token = sessions.sign_in(email, request.form.get("password", ""), **_where())
     except (sessions.WrongPassword, sessions.Paused) as refusal:
         db.session.rollback()
-        return render_template("accounts/sign_in.html", errors={"password": refusal.sentence}, email=email,
-                               next=request.form.get("next", "")), refusal.status
+        return render_template(
+            "accounts/sign_in.html",
+            errors={"password": refusal.sentence},
+            email=email,
+            next=request.form.get("next", ""),
+        ), refusal.status
     _end_former(former)
     db.session.commit()
     open_session(row, token)
@@ -62,8 +66,7 @@ def sign_out() -> Response:
 def invitation(secret: str) -> Answer:
     """Show an invitation or a link for a new password; take the password and sign the person in."""
     found = service.open_invitation(secret)
-    unit, page = found.organisation, {"invitation": found, "unit": found.organisation,
-                                      "is_known": _must_prove(found)}
+    unit, page = found.organisation, {"invitation": found, "unit": found.organisation, "is_known": _must_prove(found)}
     if request.method == "GET":
         return render_template("accounts/invitation.html", errors={}, **page)
     password, former = request.form.get("password", ""), _former_key()
@@ -140,8 +143,9 @@ def password() -> Answer:
 def own_sessions() -> str:
     """List one's own live sessions: device, address, since when, last seen."""
     rows = sessions.live_sessions_of(_row().user)
-    return render_template("accounts/sessions.html", rows=rows, present=_row(), device_word=device_word,
-                           limits=sessions.limits())
+    return render_template(
+        "accounts/sessions.html", rows=rows, present=_row(), device_word=device_word, limits=sessions.limits()
+    )
 
 
 @blueprint.post("/me/sessions/<key>/end")

@@ -15,9 +15,16 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 # Names of what `flask doctor` examines.
 HEALTH_WORDS = {
-    "sqlite": "数据库软件版本", "database": "数据库文件", "schema": "数据库结构", "encoder": "语义模型",
-    "index files": "索引文件", "index rows": "索引与记录一致", "jobs": "后台任务", "worker": "后台进程",
-    "disk": "磁盘空间", "audit": "操作记录完整",
+    "sqlite": "数据库软件版本",
+    "database": "数据库文件",
+    "schema": "数据库结构",
+    "encoder": "语义模型",
+    "index files": "索引文件",
+    "index rows": "索引与记录一致",
+    "jobs": "后台任务",
+    "worker": "后台进程",
+    "disk": "磁盘空间",
+    "audit": "操作记录完整",
 }
 
 
@@ -26,16 +33,23 @@ HEALTH_WORDS = {
 def home() -> str:
     """Show what waits for the Office here, and where everything else is."""
     return render_template(
-        "admin/home.html", unverified=queries.organisations(state=OrganisationState.UNVERIFIED),
-        parked=jobs.count_by_status()[JobStatus.PARKED], counts=queries.counts_by_kind())
+        "admin/home.html",
+        unverified=queries.organisations(state=OrganisationState.UNVERIFIED),
+        parked=jobs.count_by_status()[JobStatus.PARKED],
+        counts=queries.counts_by_kind(),
+    )
 
 
 @blueprint.get("/rules")
 @asks("admin.read")
 def rules() -> str:
     """Show who may do what, from the table that every verb asks."""
-    return render_template("admin/rules.html", tables=list(rule_matrix.tables()), roles=list(rule_matrix.ROLES),
-                           reach_words=rule_matrix.REACH_WORDS)
+    return render_template(
+        "admin/rules.html",
+        tables=list(rule_matrix.tables()),
+        roles=list(rule_matrix.ROLES),
+        reach_words=rule_matrix.REACH_WORDS,
+    )
 
 
 @blueprint.get("/health")

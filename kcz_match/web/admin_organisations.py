@@ -49,13 +49,23 @@ EFFECTS = {
 def organisations() -> str:
     """List organisations by kind, state and a piece of a name."""
     states = {state.value: word for state, (word, _) in ORGANISATIONS.words.items()}
-    chosen = {"kind": paging.choice_of("kind", set(KIND_LABELS)), "state": paging.choice_of("state", states),
-              "text": request.args.get("text", "").strip()}
+    chosen = {
+        "kind": paging.choice_of("kind", set(KIND_LABELS)),
+        "state": paging.choice_of("state", states),
+        "text": request.args.get("text", "").strip(),
+    }
     page = paging.page_of(queries.organisations_query(**chosen), PER_PAGE)
     ids = [unit.id for unit in page.rows]
-    return render_template("admin/organisations.html", page=page, chosen=chosen, states=states, kinds=KIND_LABELS,
-                           people=queries.member_counts(ids), certificates=selection.open_certificates(ids),
-                           link=paging.link_to_page)
+    return render_template(
+        "admin/organisations.html",
+        page=page,
+        chosen=chosen,
+        states=states,
+        kinds=KIND_LABELS,
+        people=queries.member_counts(ids),
+        certificates=selection.open_certificates(ids),
+        link=paging.link_to_page,
+    )
 
 
 @blueprint.get("/organisations/new")
@@ -73,9 +83,13 @@ def take_registration() -> Answer:
     typed["members"] = request.form.getlist("members")
     try:
         unit = service.register_organisation(
-            actor(), aliases=typed["aliases"].splitlines(), member_ids=_ids(typed["members"]),
-            parent_id=_id(typed["parent_id"]), intro=typed["intro"],
-            **{name: typed[name] for name in ONE_LINE if name != "parent_id"})
+            actor(),
+            aliases=typed["aliases"].splitlines(),
+            member_ids=_ids(typed["members"]),
+            parent_id=_id(typed["parent_id"]),
+            intro=typed["intro"],
+            **{name: typed[name] for name in ONE_LINE if name != "parent_id"},
+        )
     except Invalid as refusal:
         return _form(typed, refusal.errors), refusal.status
     say(f"{unit.full_name} 已登记，核验后才能办事。")
@@ -146,8 +160,9 @@ def move_certificate(key: str) -> Answer:
     try:
         certificates.move_certificate(found, verb, actor(), reason=reason)
     except Invalid as refusal:
-        return _card(found.organisation, tried=verb, tried_on=found.id, move_errors=refusal.errors,
-                     reason=reason), refusal.status
+        return _card(
+            found.organisation, tried=verb, tried_on=found.id, move_errors=refusal.errors, reason=reason
+        ), refusal.status
     say(f"认定 {found.number} 现为“{found.lifecycle.word(found.state)}”。")
     address = url_for("admin.organisation", key=found.organisation.key, _anchor="certificates")
     db.session.commit()
@@ -193,25 +208,54 @@ def _check(record: Any, verb: str) -> None:
 
 
 def _card(unit: Organisation, **more: Any) -> str:
-    values = {"edit_errors": {}, "invite_errors": {}, "move_errors": {}, "grant_errors": {}, "typed": {}, "tried": "",
-              "tried_on": 0, "reason": "", "grant_reason": "", "intro": unit.intro,
-              "aliases": "\n".join(item.name for item in unit.aliases)}
+    values = {
+        "edit_errors": {},
+        "invite_errors": {},
+        "move_errors": {},
+        "grant_errors": {},
+        "typed": {},
+        "tried": "",
+        "tried_on": 0,
+        "reason": "",
+        "grant_reason": "",
+        "intro": unit.intro,
+        "aliases": "\n".join(item.name for item in unit.aliases),
+    }
     return render_template(
-        "admin/organisation.html", unit=unit, certificates=selection.certificates_of(unit.id), effects=EFFECTS,
-        can_hold_title=unit.kind in TITLE_OF_KIND, history=thread_of(unit)[::-1], **people.people_of(unit),
-        **values | more)
+        "admin/organisation.html",
+        unit=unit,
+        certificates=selection.certificates_of(unit.id),
+        effects=EFFECTS,
+        can_hold_title=unit.kind in TITLE_OF_KIND,
+        history=thread_of(unit)[::-1],
+        **people.people_of(unit),
+        **values | more,
+    )
 
 
 def _form(typed: Mapping[str, Any], errors: Mapping[str, str]) -> str:
     kinds = {kind: word for kind, word in KIND_LABELS.items() if kind != OrganisationKind.OFFICE}
     levels = {level: LEVEL_LABELS[level] for some in LEVELS_OF_KIND.values() for level in some}
-    running = [unit for unit in queries.organisations() if unit.state in
-               (OrganisationState.VERIFIED, OrganisationState.UNVERIFIED)]
-    parents = {unit.id: f"{unit.full_name}（{unit.kind_label}）" for unit in running
-               if any(unit.kind in some for some in PARENT_KINDS.values())}
-    return render_template("admin/register.html", typed=typed, errors=errors, kinds=kinds, levels=levels,
-                           districts={code: one.name for code, one in DISTRICT.items()}, parents=parents,
-                           societies=[unit for unit in running if unit.kind == OrganisationKind.SOCIETY])
+    running = [
+        unit
+        for unit in queries.organisations()
+        if unit.state in (OrganisationState.VERIFIED, OrganisationState.UNVERIFIED)
+    ]
+    parents = {
+        unit.id: f"{unit.full_name}（{unit.kind_label}）"
+        for unit in running
+        if any(unit.kind in some for some in PARENT_KINDS.values())
+    }
+    return render_template(
+        "admin/register.html",
+        typed=typed,
+        errors=errors,
+        kinds=kinds,
+        levels=levels,
+        districts={code: one.name for code, one in DISTRICT.items()},
+        parents=parents,
+        societies=[unit for unit in running if unit.kind == OrganisationKind.SOCIETY],
+    )
 
 
 def _id(text: str) -> int | None:

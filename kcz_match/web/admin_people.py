@@ -31,9 +31,14 @@ def users() -> str:
 def user(key: str) -> str:
     """Show one account: its units, its live sessions, and what may be done with it."""
     found = queries.user_by_key(key)
-    return render_template("admin/user.html", user=found, memberships=queries.live_memberships(found),
-                           rows=sessions.live_sessions_of(found), device_word=device_word,
-                           new_link=people.take_link(found.key))
+    return render_template(
+        "admin/user.html",
+        user=found,
+        memberships=queries.live_memberships(found),
+        rows=sessions.live_sessions_of(found),
+        device_word=device_word,
+        new_link=people.take_link(found.key),
+    )
 
 
 @blueprint.post("/users/<key>/password-link")

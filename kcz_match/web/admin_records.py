@@ -26,8 +26,12 @@ from kcz_match.web.deeds import LIFECYCLES, SUBJECTS, action_word, subject_word
 from kcz_match.web.presentation import say
 
 PER_PAGE = 30
-CODE_WORDS = {**{role.value: word for role, word in ROLE_LABELS.items()}, "ended": "移出",
-              "waiting": "重新排队", "done": "另一个同样的任务已在排队"}
+CODE_WORDS = {
+    **{role.value: word for role, word in ROLE_LABELS.items()},
+    "ended": "移出",
+    "waiting": "重新排队",
+    "done": "另一个同样的任务已在排队",
+}
 
 # Table of a subject -> its model, the page of one record, and its name.
 PAGES: dict[str, tuple[Any, str, Any]] = {
@@ -40,12 +44,20 @@ PAGES: dict[str, tuple[Any, str, Any]] = {
     "interest": (Interest, "interests.show", lambda interest: "对接意向"),
     "job": (Job, "", lambda job: job.task),
 }
-STATUS_WORDS = {JobStatus.WAITING: "等待", JobStatus.RUNNING: "正在办", JobStatus.PARKED: "搁置",
-                JobStatus.DONE: "办完"}
+STATUS_WORDS = {
+    JobStatus.WAITING: "等待",
+    JobStatus.RUNNING: "正在办",
+    JobStatus.PARKED: "搁置",
+    JobStatus.DONE: "办完",
+}
 LOADED = {"membership": (joinedload(Membership.user), joinedload(Membership.organisation))}
 TASK_WORDS = {
-    "index_record": "更新索引", "index_sentences": "更新例句索引", "fold_index": "归并索引", "expire_need": "需求到期",
-    "mark_stale": "能力待确认", "expire_interest": "意向逾期",
+    "index_record": "更新索引",
+    "index_sentences": "更新例句索引",
+    "fold_index": "归并索引",
+    "expire_need": "需求到期",
+    "mark_stale": "能力待确认",
+    "expire_interest": "意向逾期",
 }
 
 
@@ -54,23 +66,36 @@ TASK_WORDS = {
 def audit_log() -> str:
     """Show the audit chain, newest first; ``check=1`` walks the whole chain and says whether it holds."""
     actions = {action: f"{subject_word(action)}：{action_word(action)}" for action in sorted(audit.actions())}
-    chosen = {"action": paging.choice_of("action", actions), "kind": paging.choice_of("kind", set(SUBJECTS)),
-              "who": request.args.get("who", "").strip()}
+    chosen = {
+        "action": paging.choice_of("action", actions),
+        "kind": paging.choice_of("kind", set(SUBJECTS)),
+        "who": request.args.get("who", "").strip(),
+    }
     page = paging.page_of(audit.entries_query(**chosen), PER_PAGE)
     return render_template(
-        "admin/audit.html", page=page, chosen=chosen, actions=actions, kinds=SUBJECTS,
+        "admin/audit.html",
+        page=page,
+        chosen=chosen,
+        actions=actions,
+        kinds=SUBJECTS,
         link=lambda number: paging.with_args(page=number, check=""),
-        subjects=_subjects(page.rows), action_word=action_word, subject_word=subject_word, state_of=_state_of,
-        reason_of=_reason_of, address=paging.with_args,
-        checked=audit.verify() if request.args.get("check") == "1" else None)
+        subjects=_subjects(page.rows),
+        action_word=action_word,
+        subject_word=subject_word,
+        state_of=_state_of,
+        reason_of=_reason_of,
+        address=paging.with_args,
+        checked=audit.verify() if request.args.get("check") == "1" else None,
+    )
 
 
 @blueprint.get("/jobs", endpoint="jobs")
 @asks("admin.read")
 def job_list() -> str:
     """Show how many jobs stand where, and the ones that were given up."""
-    return render_template("admin/jobs.html", counts=jobs.count_by_status(), words=STATUS_WORDS, tasks=TASK_WORDS,
-                           parked=jobs.parked())
+    return render_template(
+        "admin/jobs.html", counts=jobs.count_by_status(), words=STATUS_WORDS, tasks=TASK_WORDS, parked=jobs.parked()
+    )
 
 
 @blueprint.post("/jobs/<int:number>/retry")

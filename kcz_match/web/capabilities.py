@@ -31,11 +31,14 @@ from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("capabilities", __name__, url_prefix="/capabilities")
 
-SORTS = {"-published": (Capability.published_at.desc(), Capability.id.desc()),
-         "published": (Capability.published_at, Capability.id),
-         "confirmed": (Capability.confirmed_at, Capability.id),
-         "-confirmed": (Capability.confirmed_at.desc(), Capability.id.desc()),
-         "state": (Capability.state_since, Capability.id), "-state": (Capability.state_since.desc(), Capability.id.desc())}
+SORTS = {
+    "-published": (Capability.published_at.desc(), Capability.id.desc()),
+    "published": (Capability.published_at, Capability.id),
+    "confirmed": (Capability.confirmed_at, Capability.id),
+    "-confirmed": (Capability.confirmed_at.desc(), Capability.id.desc()),
+    "state": (Capability.state_since, Capability.id),
+    "-state": (Capability.state_since.desc(), Capability.id.desc()),
+}
 
 
 @blueprint.get("")
@@ -47,9 +50,16 @@ def index() -> str:
     order = SORTS.get(sort, SORTS["-state" if mine else "-confirmed"])
     page = paging.page_of(_filtered(base).order_by(*order))
     chosen = sum(bool(request.args.get(name)) for name in ("q", "industry", "type", "district", "trl", "state"))
-    return render_template("capabilities/index.html", page=page, mine=mine, sort=sort, chosen=chosen,
-                           states={state.value: word for state, (word, _) in CAPABILITIES.words.items()},
-                           link=paging.link_to_page, sort_link=paging.sorted_by)
+    return render_template(
+        "capabilities/index.html",
+        page=page,
+        mine=mine,
+        sort=sort,
+        chosen=chosen,
+        states={state.value: word for state, (word, _) in CAPABILITIES.words.items()},
+        link=paging.link_to_page,
+        sort_link=paging.sorted_by,
+    )
 
 
 @blueprint.get("/new")
@@ -108,17 +118,26 @@ def show(key: str) -> str:
     capability = queries.capability_by_key(key, actor())
     tiers = tiers_open_to(actor(), capability)
     return render_template(
-        "capabilities/show.html", capability=capability, fields=readable_fields(capability, tiers),
-        rows=readable_rows(capability, tiers), hidden=hidden_labels(capability, tiers), sections=CAPABILITY_SECTIONS,
-        **frame(capability, "show"))
+        "capabilities/show.html",
+        capability=capability,
+        fields=readable_fields(capability, tiers),
+        rows=readable_rows(capability, tiers),
+        hidden=hidden_labels(capability, tiers),
+        sections=CAPABILITY_SECTIONS,
+        **frame(capability, "show"),
+    )
 
 
 @blueprint.get("/<key>/history")
 def history(key: str) -> str:
     """Show every change of state to the capability's own side."""
     capability = _own_side(key)
-    return render_template("capabilities/history.html", capability=capability, entries=thread_of(capability),
-                           **frame(capability, "history"))
+    return render_template(
+        "capabilities/history.html",
+        capability=capability,
+        entries=thread_of(capability),
+        **frame(capability, "history"),
+    )
 
 
 @blueprint.post("/<key>/move")
@@ -138,9 +157,16 @@ def move(key: str) -> Response | tuple[str, int]:
         capability = queries.capability_by_key(key, actor())
         if verb == "submit":
             return _form(key, from_record(capability), refusal.errors, capability), refusal.status
-        return render_template("capabilities/history.html", capability=capability, entries=thread_of(capability),
-                               **frame(capability, "history"), tried=verb, errors=refusal.errors, reason=reason,
-                               remark=remark), refusal.status
+        return render_template(
+            "capabilities/history.html",
+            capability=capability,
+            entries=thread_of(capability),
+            **frame(capability, "history"),
+            tried=verb,
+            errors=refusal.errors,
+            reason=reason,
+            remark=remark,
+        ), refusal.status
     say(f"已{CAPABILITIES.arrows[verb].label}：{capability.title}。现在是“{CAPABILITIES.word(capability.state)}”。")
     address = url_for(".edit" if verb == "revise" else ".show", key=key)
     db.session.commit()
@@ -169,11 +195,17 @@ def frame(capability: Capability, tab: str) -> dict[str, Any]:
         tabs.append(("interests", "对接意向", url_for("interests.of_capability", key=capability.key), len(found)))
     if policy.can(who, "capability.read_own", capability):
         tabs.append(("history", "往来记录", url_for("capabilities.history", key=capability.key), None))
-    return {"tabs": tabs, "tab": tab, "open_moves": moves_open_to(who, capability), "standing": standing_of(capability),
-            "may_edit": capability.state in EDITABLE_CAPABILITY_STATES and policy.can(who, "capability.edit", capability),
-            "may_delete": capability.state == "draft" and not capability.code
-            and policy.can(who, "capability.edit", capability),
-            "may_ask": policy.is_demand_side(who, None) and capability.is_listed}
+    return {
+        "tabs": tabs,
+        "tab": tab,
+        "open_moves": moves_open_to(who, capability),
+        "standing": standing_of(capability),
+        "may_edit": capability.state in EDITABLE_CAPABILITY_STATES and policy.can(who, "capability.edit", capability),
+        "may_delete": capability.state == "draft"
+        and not capability.code
+        and policy.can(who, "capability.edit", capability),
+        "may_ask": policy.is_demand_side(who, None) and capability.is_listed,
+    }
 
 
 def _own(key: str) -> Capability | None:
@@ -199,8 +231,9 @@ def _save(key: str, capability: Capability | None, typed: Typed) -> Capability:
         raise Invalid(meaning.errors)
     if capability is None:
         return capability_service.draft_capability(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
-    capability_service.save_capability(capability, actor(), meaning.values, meaning.rows, meaning.tiers,
-                                       version=typed.version)
+    capability_service.save_capability(
+        capability, actor(), meaning.values, meaning.rows, meaning.tiers, version=typed.version
+    )
     return capability
 
 
@@ -213,15 +246,25 @@ def _form(key: str, typed: Typed, errors: dict[str, str], capability: Capability
     if any(name.startswith("claims") for name in errors):
         broken.add("proof")
     return render_template(
-        "capabilities/edit.html", key=key, capability=capability, typed=typed, errors=errors,
-        fields=CAPABILITY_FIELDS, sections=CAPABILITY_SECTIONS, broken=broken,
-        labels={field.name: field.label for field in CAPABILITY_FIELDS})
+        "capabilities/edit.html",
+        key=key,
+        capability=capability,
+        typed=typed,
+        errors=errors,
+        fields=CAPABILITY_FIELDS,
+        sections=CAPABILITY_SECTIONS,
+        broken=broken,
+        labels={field.name: field.label for field in CAPABILITY_FIELDS},
+    )
 
 
 def _filtered(query: Select[tuple[Capability]]) -> Select[tuple[Capability]]:
     if text := request.args.get("q", "").strip():
-        found = or_(Capability.title.contains(text, autoescape=True), Capability.code == text.upper(),
-                    Capability.keywords.contains(text, autoescape=True))
+        found = or_(
+            Capability.title.contains(text, autoescape=True),
+            Capability.code == text.upper(),
+            Capability.keywords.contains(text, autoescape=True),
+        )
         query = query.where(found)
     if industry := paging.choice_of("industry", INDUSTRIES):
         query = query.where(_lists(Capability.industries, industry))

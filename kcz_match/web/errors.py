@@ -23,7 +23,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StaleDataError, lambda error: show_refusal(Stale()))
     app.register_error_handler(IntegrityError, _integrity)
     app.register_error_handler(OperationalError, _busy)
-    app.register_error_handler(CSRFError, lambda error: page(400, "这个页面打开太久，安全令牌已失效。请返回上一页，刷新后再提交；您填写的内容还在。"))
+    app.register_error_handler(
+        CSRFError,
+        lambda error: page(400, "这个页面打开太久，安全令牌已失效。请返回上一页，刷新后再提交；您填写的内容还在。"),
+    )
     app.register_error_handler(HTTPException, lambda error: page(error.code or 500, ""))
     app.register_error_handler(Exception, _unexpected)
 
@@ -39,8 +42,9 @@ def page(status: int, sentence: str) -> tuple[str, int]:
     g.pop("actor", None)
     name = status if status in PAGES else 500
     back = request.referrer if request.referrer and request.referrer.startswith(request.host_url) else ""
-    return render_template(f"errors/{name}.html", sentence=sentence, back=back,
-                           request_id=g.get("request_id", "")), status
+    return render_template(
+        f"errors/{name}.html", sentence=sentence, back=back, request_id=g.get("request_id", "")
+    ), status
 
 
 def _integrity(error: IntegrityError) -> tuple[str, int]:

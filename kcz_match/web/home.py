@@ -30,23 +30,35 @@ def index() -> str | Response:
     """Show what waits, how one's own things stand, and what is new; a stranger sees what the place is for."""
     who = actor()
     if not current_user.is_authenticated:
-        needs = db.session.scalars(catalogue.needs_visible_to(who).order_by(Need.published_at.desc()).limit(SHOWN)).all()
-        return render_template("home/stranger.html", needs=needs, count=catalogue.count(catalogue.needs_visible_to(who)),
-                               offered=catalogue.count(catalogue.capabilities_visible_to(who)))
+        needs = db.session.scalars(
+            catalogue.needs_visible_to(who).order_by(Need.published_at.desc()).limit(SHOWN)
+        ).all()
+        return render_template(
+            "home/stranger.html",
+            needs=needs,
+            count=catalogue.count(catalogue.needs_visible_to(who)),
+            offered=catalogue.count(catalogue.capabilities_visible_to(who)),
+        )
     todos = inbox.todos_of(who)
     needs, capabilities = catalogue.needs_on_own_side(who), catalogue.capabilities_on_own_side(who)
     is_office, is_supply = policy.is_office(who, None), who.organisation_kind in ("society", "service_team")
     return render_template(
-        "home/index.html", todos=todos, is_supply=is_supply, is_office=is_office,
+        "home/index.html",
+        todos=todos,
+        is_supply=is_supply,
+        is_office=is_office,
         needs=[] if is_supply else db.session.scalars(needs.order_by(Need.state_since.desc()).limit(SHOWN)).all(),
         need_count=0 if is_supply else catalogue.count(needs),
         capabilities=db.session.scalars(capabilities.order_by(Capability.state_since.desc()).limit(SHOWN)).all()
-        if is_supply else [],
+        if is_supply
+        else [],
         capability_count=catalogue.count(capabilities) if is_supply else 0,
-        fresh=[_fresh(item) for item in matching.fresh_for(who)], states=_states(needs) if is_office else [],
+        fresh=[_fresh(item) for item in matching.fresh_for(who)],
+        states=_states(needs) if is_office else [],
         late=db.session.scalars(engagements.late_interests().limit(SHOWN)).all() if is_office else [],
         notices=notify.notices_of(who.organisation_id, limit=5) if who.organisation_id else [],
-        address_of=inbox.address_of)
+        address_of=inbox.address_of,
+    )
 
 
 @blueprint.get("/inbox")
@@ -54,10 +66,15 @@ def index() -> str | Response:
 def show_inbox() -> str:
     """Show what waits for the organisation and its notices."""
     who = actor()
-    page = paging.page_of(select(Notice).where(Notice.organisation_id == who.organisation_id)
-                          .order_by(Notice.created_at.desc(), Notice.id.desc()), 30)
-    return render_template("home/inbox.html", todos=inbox.todos_of(who), page=page, address_of=inbox.address_of,
-                           link=paging.link_to_page)
+    page = paging.page_of(
+        select(Notice)
+        .where(Notice.organisation_id == who.organisation_id)
+        .order_by(Notice.created_at.desc(), Notice.id.desc()),
+        30,
+    )
+    return render_template(
+        "home/inbox.html", todos=inbox.todos_of(who), page=page, address_of=inbox.address_of, link=paging.link_to_page
+    )
 
 
 @blueprint.post("/inbox/read")
@@ -95,4 +112,6 @@ def _fresh(item: matching.Fresh) -> FreshLine:
 
 def _states(needs) -> list[tuple[str, str, int]]:  # type: ignore[no-untyped-def]
     counts = catalogue.counts_by_state(needs, Need.state)
-    return [(state.value, word, counts[state.value]) for state, (word, _) in NEEDS.words.items() if counts.get(state.value)]
+    return [
+        (state.value, word, counts[state.value]) for state, (word, _) in NEEDS.words.items() if counts.get(state.value)
+    ]

@@ -46,16 +46,27 @@ def waiting_count(actor: Actor) -> int:
     """Return the number in the head of every page: what waits and what is unread."""
     if actor.organisation_id is None:
         return 0
-    waiting = (catalogue.count(catalogue.needs_waiting_for(actor))
-               + catalogue.count(catalogue.capabilities_waiting_for(actor))
-               + catalogue.count(engagements.interests_waiting_for(actor)))
+    waiting = (
+        catalogue.count(catalogue.needs_waiting_for(actor))
+        + catalogue.count(catalogue.capabilities_waiting_for(actor))
+        + catalogue.count(engagements.interests_waiting_for(actor))
+    )
     return waiting + notify.unread_count(actor.organisation_id)
 
 
 def _interests(actor: Actor) -> list[Todo]:
     rows = db.session.scalars(engagements.interests_waiting_for(actor).limit(MOST)).all()
-    return [Todo(f"回复{row.asker.name}的对接意向", row.need.title, url_for("interests.show", key=row.key),
-                 row.capability.title, row.due_at, "计入本单位未回复数，办公室可见") for row in rows]
+    return [
+        Todo(
+            f"回复{row.asker.name}的对接意向",
+            row.need.title,
+            url_for("interests.show", key=row.key),
+            row.capability.title,
+            row.due_at,
+            "计入本单位未回复数，办公室可见",
+        )
+        for row in rows
+    ]
 
 
 def _needs(actor: Actor) -> list[Todo]:
@@ -64,31 +75,67 @@ def _needs(actor: Actor) -> list[Todo]:
     for need in rows:
         address = url_for("needs.show", key=need.key)
         if need.state == NeedState.RETURNED:
-            todos.append(Todo("补正需求", need.title, url_for("needs.edit", key=need.key), _last_remark(need.remarks),
-                              None, "不会发布"))
+            todos.append(
+                Todo(
+                    "补正需求",
+                    need.title,
+                    url_for("needs.edit", key=need.key),
+                    _last_remark(need.remarks),
+                    None,
+                    "不会发布",
+                )
+            )
         elif need.state == NeedState.EXPIRED:
             todos.append(Todo("确认是否续期", need.title, address, "已过有效期", None, "不再推荐"))
         else:
-            todos.append(Todo("审核需求", need.title, address, f"{need.organisation.name}　{need.code}",
-                              due_after_workdays(need.state_since, REVIEW_WORKDAYS), "提交人看得到逾期天数"))
+            todos.append(
+                Todo(
+                    "审核需求",
+                    need.title,
+                    address,
+                    f"{need.organisation.name}　{need.code}",
+                    due_after_workdays(need.state_since, REVIEW_WORKDAYS),
+                    "提交人看得到逾期天数",
+                )
+            )
     return todos
 
 
 def _capabilities(actor: Actor) -> list[Todo]:
     rows = db.session.scalars(catalogue.capabilities_waiting_for(actor).limit(MOST)).all()
-    words = {CapabilityState.SUBMITTED: ("审核能力", ""), CapabilityState.STALE: ("确认能力仍然有效", "排序靠后"),
-             CapabilityState.RETURNED: ("修改能力", "不会发布")}
-    return [Todo(words[row.state][0], row.title, url_for("capabilities.show", key=row.key), row.organisation.name,
-                 due_after_workdays(row.state_since, REVIEW_WORKDAYS) if row.state == CapabilityState.SUBMITTED else None,
-                 words[row.state][1]) for row in rows]
+    words = {
+        CapabilityState.SUBMITTED: ("审核能力", ""),
+        CapabilityState.STALE: ("确认能力仍然有效", "排序靠后"),
+        CapabilityState.RETURNED: ("修改能力", "不会发布"),
+    }
+    return [
+        Todo(
+            words[row.state][0],
+            row.title,
+            url_for("capabilities.show", key=row.key),
+            row.organisation.name,
+            due_after_workdays(row.state_since, REVIEW_WORKDAYS) if row.state == CapabilityState.SUBMITTED else None,
+            words[row.state][1],
+        )
+        for row in rows
+    ]
 
 
 def _organisations(actor: Actor) -> list[Todo]:
     if not policy.is_office(actor, None):
         return []
     rows = db.session.scalars(select(Organisation).where(Organisation.state == "unverified").limit(MOST)).all()
-    return [Todo("核验单位", unit.full_name, url_for("admin.organisation", key=unit.key), unit.kind_label,
-                 None, "该单位不能办事") for unit in rows]
+    return [
+        Todo(
+            "核验单位",
+            unit.full_name,
+            url_for("admin.organisation", key=unit.key),
+            unit.kind_label,
+            None,
+            "该单位不能办事",
+        )
+        for unit in rows
+    ]
 
 
 def _last_remark(remarks: list) -> str:  # type: ignore[type-arg]
@@ -101,5 +148,3 @@ def address_of(notice: notify.Notice) -> str:
     if notice.subject_kind in pages:
         return url_for(pages[notice.subject_kind], key=notice.subject_key)
     return url_for("accounts.organisation")
-
-

@@ -25,8 +25,15 @@ from kcz_match.web.standing import standing_of
 from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("interests", __name__)
-CONTACT_FIELDS = {"owner_name", "owner_phone", "technical_contact", "technical_phone", "signer", "contact_name",
-                  "contact_phone"}
+CONTACT_FIELDS = {
+    "owner_name",
+    "owner_phone",
+    "technical_contact",
+    "technical_phone",
+    "signer",
+    "contact_name",
+    "contact_phone",
+}
 
 
 @blueprint.get("/interests")
@@ -41,9 +48,15 @@ def index() -> str:
         query = query.where(column == actor().organisation_id)
     if state:
         query = query.where(Interest.state == state)
-    return render_template("interests/index.html", page=paging.page_of(query), side=side, state=state,
-                           states={item.value: word for item, (word, _) in INTERESTS.words.items()},
-                           link=paging.link_to_page, with_args=paging.with_args)
+    return render_template(
+        "interests/index.html",
+        page=paging.page_of(query),
+        side=side,
+        state=state,
+        states={item.value: word for item, (word, _) in INTERESTS.words.items()},
+        link=paging.link_to_page,
+        with_args=paging.with_args,
+    )
 
 
 @blueprint.get("/needs/<key>/ask")
@@ -52,8 +65,10 @@ def choose(key: str) -> str:
     """Let the supply side choose which of its capabilities answers a need."""
     need = catalogue.need_by_key(key, actor())
     offers = db.session.scalars(
-        select(Capability).where(Capability.organisation_id == actor().organisation_id,
-                                 Capability.state.in_(LISTED_CAPABILITY_STATES)).order_by(Capability.id.desc())).all()
+        select(Capability)
+        .where(Capability.organisation_id == actor().organisation_id, Capability.state.in_(LISTED_CAPABILITY_STATES))
+        .order_by(Capability.id.desc())
+    ).all()
     return render_template("interests/choose.html", need=need, offers=offers)
 
 
@@ -63,8 +78,10 @@ def choose_need(key: str) -> str:
     """Let the demand side choose which of its open needs a capability is asked for."""
     capability = catalogue.capability_by_key(key, actor())
     wanted = db.session.scalars(
-        select(Need).where(Need.organisation_id == actor().organisation_id, Need.state.in_(OPEN_NEED_STATES))
-        .order_by(Need.id.desc())).all()
+        select(Need)
+        .where(Need.organisation_id == actor().organisation_id, Need.state.in_(OPEN_NEED_STATES))
+        .order_by(Need.id.desc())
+    ).all()
     return render_template("interests/choose_need.html", capability=capability, needs=wanted)
 
 
@@ -79,15 +96,25 @@ def ask(need_key: str, capability_key: str) -> str | Response | tuple[str, int]:
         open_one = queries.open_interest(need, capability)
         if open_one is not None and policy.can(actor(), "interest.read", open_one):
             return redirect(url_for(".show", key=open_one.key))
-        return render_template("interests/ask.html", need=need, capability=capability, typed=typed, errors={},
-                               limit=service.LONGEST)
+        return render_template(
+            "interests/ask.html", need=need, capability=capability, typed=typed, errors={}, limit=service.LONGEST
+        )
     try:
         interest = service.send_interest(need, capability, actor(), **typed)
     except Invalid as refusal:
         db.session.rollback()
-        need, capability = catalogue.need_by_key(need_key, actor()), catalogue.capability_by_key(capability_key, actor())
-        return render_template("interests/ask.html", need=need, capability=capability, typed=typed,
-                               errors=refusal.errors, limit=service.LONGEST), refusal.status
+        need, capability = (
+            catalogue.need_by_key(need_key, actor()),
+            catalogue.capability_by_key(capability_key, actor()),
+        )
+        return render_template(
+            "interests/ask.html",
+            need=need,
+            capability=capability,
+            typed=typed,
+            errors=refusal.errors,
+            limit=service.LONGEST,
+        ), refusal.status
     say("对接意向已发出。对方要在五个工作日内回复，结果会到收件箱。")
     address = url_for(".show", key=interest.key)
     db.session.commit()
@@ -115,10 +142,16 @@ def move(key: str) -> Response | tuple[str, int]:
         service.act(interest, verb, actor(), reason=reason, remark=remark)
     except Invalid as refusal:
         db.session.rollback()
-        return _page(queries.interest_by_key(key, actor()), tried=verb, errors=refusal.errors, reason=reason,
-                     remark=remark), refusal.status
-    say({"accept": "已接受。双方的联系方式已互相公开，见下方。", "decline": "已婉拒，原因已告知对方。",
-         "withdraw": "已撤回，对方不必再回复。"}[verb])
+        return _page(
+            queries.interest_by_key(key, actor()), tried=verb, errors=refusal.errors, reason=reason, remark=remark
+        ), refusal.status
+    say(
+        {
+            "accept": "已接受。双方的联系方式已互相公开，见下方。",
+            "decline": "已婉拒，原因已告知对方。",
+            "withdraw": "已撤回，对方不必再回复。",
+        }[verb]
+    )
     db.session.commit()
     return redirect(url_for(".show", key=key))
 
@@ -128,8 +161,9 @@ def move(key: str) -> Response | tuple[str, int]:
 def of_need(key: str) -> str:
     """List the interests about one need that the viewer may read."""
     need = catalogue.need_by_key(key, actor())
-    return render_template("interests/of_need.html", need=need, rows=queries.interests_of(need, actor()),
-                           **needs.frame(need, "interests"))
+    return render_template(
+        "interests/of_need.html", need=need, rows=queries.interests_of(need, actor()), **needs.frame(need, "interests")
+    )
 
 
 @blueprint.get("/capabilities/<key>/interests")
@@ -137,9 +171,12 @@ def of_need(key: str) -> str:
 def of_capability(key: str) -> str:
     """List the interests about one capability that the viewer may read."""
     capability = catalogue.capability_by_key(key, actor())
-    return render_template("interests/of_capability.html", capability=capability,
-                           rows=queries.interests_of(capability, actor()),
-                           **capabilities.frame(capability, "interests"))
+    return render_template(
+        "interests/of_capability.html",
+        capability=capability,
+        rows=queries.interests_of(capability, actor()),
+        **capabilities.frame(capability, "interests"),
+    )
 
 
 def _page(interest: Interest, **tried: object) -> str:
@@ -147,10 +184,25 @@ def _page(interest: Interest, **tried: object) -> str:
     contacts = []
     for record in (interest.need, interest.capability):
         is_open = has_consent(actor(), record) or record.organisation_id == actor().organisation_id
-        rows = [(field.label, value) for field, value in readable_fields(record, tiers_open_to(actor(), record))
-                if field.name in CONTACT_FIELDS] if is_open else []
+        rows = (
+            [
+                (field.label, value)
+                for field, value in readable_fields(record, tiers_open_to(actor(), record))
+                if field.name in CONTACT_FIELDS
+            ]
+            if is_open
+            else []
+        )
         contacts.append((record, rows))
-    return render_template("interests/show.html", interest=interest, other=other, contacts=contacts,
-                           questions=service.QUESTIONS, open_moves=moves_open_to(actor(), interest),
-                           standing=standing_of(interest), entries=thread_of(interest),
-                           reason_word=INTERESTS.arrows["decline"].reasons.get(interest.reason, ""), **tried)
+    return render_template(
+        "interests/show.html",
+        interest=interest,
+        other=other,
+        contacts=contacts,
+        questions=service.QUESTIONS,
+        open_moves=moves_open_to(actor(), interest),
+        standing=standing_of(interest),
+        entries=thread_of(interest),
+        reason_word=INTERESTS.arrows["decline"].reasons.get(interest.reason, ""),
+        **tried,
+    )

@@ -27,8 +27,12 @@ from kcz_match.web.record_forms import read_form, understand
 
 blueprint = Blueprint("matches", __name__)
 PER_PAGE = 10
-PART_WORDS = {"tokens": "换了说法的同一件事（逐词比较）", "meaning": "整段意思相近", "words": "用词相同，且别处少见",
-              "exact": "型号、标准号、化学式等完全相同"}
+PART_WORDS = {
+    "tokens": "换了说法的同一件事（逐词比较）",
+    "meaning": "整段意思相近",
+    "words": "用词相同，且别处少见",
+    "exact": "型号、标准号、化学式等完全相同",
+}
 PART_SHARES = ((0.5, "主要理由"), (0.15, "有作用"), (0.01, "作用很小"), (0.0, "没有作用"))
 
 
@@ -45,8 +49,10 @@ class Card:
         """What the place in the list is made of: each kind of reason and how much it did, in a word."""
         positive = {name: max(value, 0.0) for name, value in self.match.scored.parts.items()}
         total = sum(positive.values()) or 1.0
-        return [(PART_WORDS[name], next(word for least, word in PART_SHARES if value / total >= least))
-                for name, value in positive.items()]
+        return [
+            (PART_WORDS[name], next(word for least, word in PART_SHARES if value / total >= least))
+            for name, value in positive.items()
+        ]
 
 
 @blueprint.get("/needs/<key>/matches")
@@ -65,8 +71,9 @@ def of_capability(key: str) -> str:
     """Show which needs a capability answers, why, and why not."""
     capability = catalogue.capability_by_key(key, actor())
     policy_check(capability)
-    return _list_page("matches/of_capability.html", capability, capability=capability,
-                      **capabilities.frame(capability, "matches"))
+    return _list_page(
+        "matches/of_capability.html", capability, capability=capability, **capabilities.frame(capability, "matches")
+    )
 
 
 @blueprint.get("/matches/<need_key>/<capability_key>")
@@ -77,8 +84,14 @@ def show(need_key: str, capability_key: str) -> str:
     match = queries.match_of(need, capability, actor())
     if match is None:
         raise NotFound("这一对现在不在推荐范围内：双方相距太远，或其中一条已经不再公开。")
-    return render_template("matches/show.html", card=_card(match), need=need, capability=capability,
-                           reasons=DECLINE_REASONS, own=_own(need, capability))
+    return render_template(
+        "matches/show.html",
+        card=_card(match),
+        need=need,
+        capability=capability,
+        reasons=DECLINE_REASONS,
+        own=_own(need, capability),
+    )
 
 
 @blueprint.post("/matches/<need_key>/<capability_key>/decide")
@@ -93,18 +106,31 @@ def decide(need_key: str, capability_key: str) -> Response | tuple[str, int]:
         if decision == "undo":
             service.undo_decision(need, capability, actor())
         elif decision in set(Decision):
-            service.decide(need, capability, actor(), decision, reason=request.form.get("reason", ""),
-                           sentence=request.form.get("sentence", ""))
+            service.decide(
+                need,
+                capability,
+                actor(),
+                decision,
+                reason=request.form.get("reason", ""),
+                sentence=request.form.get("sentence", ""),
+            )
         else:
             raise NotFound
     except Invalid as refusal:
         db.session.rollback()
         say(refusal.errors["reason"], "refused")
         return redirect(url_for(".show", need_key=need_key, capability_key=capability_key))
-    words = {"adopt": "已采纳，可以接着发起对接。", "ignore": "已忽略，不再放在新的匹配里。", "refuse": "已记为不合适，排序会参考这个原因。",
-             "undo": "已恢复。"}
-    undo = None if decision == "undo" else Undo(url_for(".decide", need_key=need_key, capability_key=capability_key,
-                                                       decision="undo"))
+    words = {
+        "adopt": "已采纳，可以接着发起对接。",
+        "ignore": "已忽略，不再放在新的匹配里。",
+        "refuse": "已记为不合适，排序会参考这个原因。",
+        "undo": "已恢复。",
+    }
+    undo = (
+        None
+        if decision == "undo"
+        else Undo(url_for(".decide", need_key=need_key, capability_key=capability_key, decision="undo"))
+    )
     say(words[decision], undo=undo)
     db.session.commit()
     return redirect(back)
@@ -114,7 +140,9 @@ def decide(need_key: str, capability_key: str) -> Response | tuple[str, int]:
 @asks("need.write")
 def similar(key: str) -> str:
     """Answer the typed form with the needs that are like it; nothing is kept."""
-    meaning = understand(read_form(request.form, NEED_FIELDS, "indicators"), NEED_FIELDS, "indicators", parse_indicators)
+    meaning = understand(
+        read_form(request.form, NEED_FIELDS, "indicators"), NEED_FIELDS, "indicators", parse_indicators
+    )
     enough = len(f"{meaning.values.get('title') or ''}{meaning.values.get('problem') or ''}") >= 6
     hits = queries.similar_needs(meaning.values, meaning.rows, actor(), but=key) if enough else []
     return render_template("matches/similar.html", hits=hits, enough=enough)
@@ -143,12 +171,21 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
     pages = max(1, -(-len(worth) // PER_PAGE))
     asked = request.args.get("page", "1")
     number = min(max(int(asked) if asked.isdigit() and len(asked) < 6 else 1, 1), pages)
-    cards = [_card(match) for match in worth[(number - 1) * PER_PAGE:number * PER_PAGE]]
+    cards = [_card(match) for match in worth[(number - 1) * PER_PAGE : number * PER_PAGE]]
     return render_template(
-        template, cards=cards, found=found, page=number, pages=pages, link=paging.link_to_page,
-        reasons=DECLINE_REASONS, worth=worth, weak=[match for match in found.shown if match.band == "weak"],
+        template,
+        cards=cards,
+        found=found,
+        page=number,
+        pages=pages,
+        link=paging.link_to_page,
+        reasons=DECLINE_REASONS,
+        worth=worth,
+        weak=[match for match in found.shown if match.band == "weak"],
         strong=any(match.band == "strong" for match in worth),
-        waiting=queries.waiting_for_index(), **context)
+        waiting=queries.waiting_for_index(),
+        **context,
+    )
 
 
 def _card(match: Match) -> Card:

@@ -55,6 +55,9 @@ def _look_up() -> Me | None:
         return None
     actor = access.actor()
     return Me(
-        name=row.user.name, organisation=row.organisation if actor.organisation_id else None,
-        organisations=queries.organisations_of(row.user), is_office=policy.can(actor, "admin.read"),
-        waiting_count=inbox.waiting_count(actor))
+        name=row.user.name,
+        organisation=row.organisation if actor.organisation_id else None,
+        organisations=queries.organisations_of(row.user),
+        is_office=policy.can(actor, "admin.read"),
+        waiting_count=inbox.waiting_count(actor),
+    )

@@ -33,9 +33,14 @@ from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("needs", __name__, url_prefix="/needs")
 
-SORTS = {"-published": (Need.published_at.desc(), Need.id.desc()), "published": (Need.published_at, Need.id),
-         "valid": (Need.valid_until, Need.id), "-valid": (Need.valid_until.desc(), Need.id.desc()),
-         "state": (Need.state_since, Need.id), "-state": (Need.state_since.desc(), Need.id.desc())}
+SORTS = {
+    "-published": (Need.published_at.desc(), Need.id.desc()),
+    "published": (Need.published_at, Need.id),
+    "valid": (Need.valid_until, Need.id),
+    "-valid": (Need.valid_until.desc(), Need.id.desc()),
+    "state": (Need.state_since, Need.id),
+    "-state": (Need.state_since.desc(), Need.id.desc()),
+}
 
 
 @blueprint.get("")
@@ -47,10 +52,17 @@ def index() -> str:
     order = SORTS.get(sort, SORTS["-state" if mine else "-published"])
     page = paging.page_of(_filtered(base).order_by(*order))
     chosen = sum(bool(request.args.get(name)) for name in ("q", "industry", "district", "kind", "state"))
-    return render_template("needs/index.html", page=page, mine=mine, sort=sort, chosen=chosen,
-                           counts=queries.counts_by_state(base, Need.state) if mine else {},
-                           states={state.value: word for state, (word, _) in NEEDS.words.items()},
-                           link=paging.link_to_page, sort_link=paging.sorted_by)
+    return render_template(
+        "needs/index.html",
+        page=page,
+        mine=mine,
+        sort=sort,
+        chosen=chosen,
+        counts=queries.counts_by_state(base, Need.state) if mine else {},
+        states={state.value: word for state, (word, _) in NEEDS.words.items()},
+        link=paging.link_to_page,
+        sort_link=paging.sorted_by,
+    )
 
 
 @blueprint.get("/new")
@@ -118,9 +130,16 @@ def show(key: str) -> str:
     tiers = tiers_open_to(actor(), need)
     is_own = policy.can(actor(), "need.read_own", need)
     return render_template(
-        "needs/show.html", need=need, fields=readable_fields(need, tiers), rows=readable_rows(need, tiers),
-        hidden=hidden_labels(need, tiers), sections=NEED_SECTIONS, is_own=is_own,
-        advice=need_service.advice_on(need) if is_own else None, **frame(need, "show"))
+        "needs/show.html",
+        need=need,
+        fields=readable_fields(need, tiers),
+        rows=readable_rows(need, tiers),
+        hidden=hidden_labels(need, tiers),
+        sections=NEED_SECTIONS,
+        is_own=is_own,
+        advice=need_service.advice_on(need) if is_own else None,
+        **frame(need, "show"),
+    )
 
 
 @blueprint.get("/<key>/history")
@@ -147,8 +166,16 @@ def move(key: str) -> Response | tuple[str, int]:
         need = queries.need_by_key(key, actor())
         if verb == "submit":
             return _form(key, from_record(need), refusal.errors, need), refusal.status
-        return render_template("needs/history.html", need=need, entries=thread_of(need), **frame(need, "history"),
-                               tried=verb, errors=refusal.errors, reason=reason, remark=remark), refusal.status
+        return render_template(
+            "needs/history.html",
+            need=need,
+            entries=thread_of(need),
+            **frame(need, "history"),
+            tried=verb,
+            errors=refusal.errors,
+            reason=reason,
+            remark=remark,
+        ), refusal.status
     say(f"已{NEEDS.arrows[verb].label}：{need.title}。现在是“{NEEDS.word(need.state)}”。")
     address = url_for(".edit" if verb in ("take_back", "revise") else ".show", key=key)
     db.session.commit()
@@ -165,8 +192,14 @@ def remark(key: str) -> Response | tuple[str, int]:
     except Invalid as refusal:
         db.session.rollback()
         need = _own_side_need(key)
-        return render_template("needs/history.html", need=need, entries=thread_of(need), **frame(need, "history"),
-                               remark_error=refusal.errors["sentence"], typed=request.form.get("remark", "")), 422
+        return render_template(
+            "needs/history.html",
+            need=need,
+            entries=thread_of(need),
+            **frame(need, "history"),
+            remark_error=refusal.errors["sentence"],
+            typed=request.form.get("remark", ""),
+        ), 422
     say("意见已发出，对方会在收件箱看到。")
     db.session.commit()
     return redirect(url_for(".history", key=key))
@@ -243,11 +276,16 @@ def frame(need: Need, tab: str) -> dict[str, Any]:
         tabs.append(("interests", "对接意向", url_for("interests.of_need", key=need.key), count))
     if policy.can(who, "need.read_own", need):
         tabs.append(("history", "往来记录", url_for("needs.history", key=need.key), None))
-    return {"tabs": tabs, "tab": tab, "open_moves": moves_open_to(who, need), "standing": standing_of(need),
-            "district": DISTRICT[need.district_code].name,
-            "may_delete": need.state == "draft" and not need.code and policy.can(who, "need.edit", need),
-            "may_edit": need.state in ("draft", "returned") and policy.can(who, "need.edit", need),
-            "may_ask": policy.is_supply_side(who, None) and need.state in OPEN_NEED_STATES}
+    return {
+        "tabs": tabs,
+        "tab": tab,
+        "open_moves": moves_open_to(who, need),
+        "standing": standing_of(need),
+        "district": DISTRICT[need.district_code].name,
+        "may_delete": need.state == "draft" and not need.code and policy.can(who, "need.edit", need),
+        "may_edit": need.state in ("draft", "returned") and policy.can(who, "need.edit", need),
+        "may_ask": policy.is_supply_side(who, None) and need.state in OPEN_NEED_STATES,
+    }
 
 
 def _own_need(key: str) -> Need | None:
@@ -276,8 +314,9 @@ def _save(key: str, need: Need | None, typed: Typed) -> Need:
         need = need_service.draft_need(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
         need.avoided = avoided
     else:
-        need_service.save_need(need, actor(), meaning.values, meaning.rows, meaning.tiers, avoided=avoided,
-                               version=typed.version)
+        need_service.save_need(
+            need, actor(), meaning.values, meaning.rows, meaning.tiers, avoided=avoided, version=typed.version
+        )
     return need
 
 
@@ -299,19 +338,37 @@ def _form(key: str, typed: Typed, errors: dict[str, str], need: Need | None = No
     broken = {NEED_FIELD[name].section for name in errors if name in NEED_FIELD}
     if any(name.startswith("indicators") for name in errors):
         broken.add("indicators")
-    solvers = [unit for kind in ("society", "service_team") for unit in accounts.organisations(kind=kind, state="verified")]
-    chosen = set(request.form.getlist("avoided")) if request.method == "POST" else {
-        unit.key for unit in (need.avoided if need else [])}
+    solvers = [
+        unit for kind in ("society", "service_team") for unit in accounts.organisations(kind=kind, state="verified")
+    ]
+    chosen = (
+        set(request.form.getlist("avoided"))
+        if request.method == "POST"
+        else {unit.key for unit in (need.avoided if need else [])}
+    )
     return render_template(
-        "needs/edit.html", key=key, need=need, typed=typed, errors=errors, fields=NEED_FIELDS, sections=NEED_SECTIONS,
-        broken=broken, report=_advice(_meaning(typed)) if not errors or need is None else need_service.advice_on(need),
-        labels={field.name: field.label for field in NEED_FIELDS}, solvers=solvers, avoided=chosen)
+        "needs/edit.html",
+        key=key,
+        need=need,
+        typed=typed,
+        errors=errors,
+        fields=NEED_FIELDS,
+        sections=NEED_SECTIONS,
+        broken=broken,
+        report=_advice(_meaning(typed)) if not errors or need is None else need_service.advice_on(need),
+        labels={field.name: field.label for field in NEED_FIELDS},
+        solvers=solvers,
+        avoided=chosen,
+    )
 
 
 def _filtered(query: Select[tuple[Need]]) -> Select[tuple[Need]]:
     if text := request.args.get("q", "").strip():
-        found = or_(Need.title.contains(text, autoescape=True), Need.code == text.upper(),
-                    Need.keywords.contains(text, autoescape=True))
+        found = or_(
+            Need.title.contains(text, autoescape=True),
+            Need.code == text.upper(),
+            Need.keywords.contains(text, autoescape=True),
+        )
         query = query.where(found)
     if industry := paging.choice_of("industry", INDUSTRIES):
         query = query.where(Need.industry == industry)

@@ -81,7 +81,17 @@ def _own() -> Organisation:
 
 
 def _page(unit: Organisation, **more: Any) -> str:
-    values = {"edit_errors": {}, "invite_errors": {}, "typed": {}, "intro": unit.intro,
-              "aliases": "\n".join(item.name for item in unit.aliases)}
-    return render_template("accounts/organisation.html", unit=unit, certificates=selection.certificates_of(unit.id),
-                           **people.people_of(unit), **values | more)
+    values = {
+        "edit_errors": {},
+        "invite_errors": {},
+        "typed": {},
+        "intro": unit.intro,
+        "aliases": "\n".join(item.name for item in unit.aliases),
+    }
+    return render_template(
+        "accounts/organisation.html",
+        unit=unit,
+        certificates=selection.certificates_of(unit.id),
+        **people.people_of(unit),
+        **values | more,
+    )

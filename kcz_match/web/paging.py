@@ -54,8 +54,9 @@ def with_args(**changes: Any) -> str:
     if "page" not in changes:
         kept.pop("page", None)
     kept |= {name: str(value) for name, value in changes.items()}
-    return url_for(str(request.endpoint), **(request.view_args or {}),
-                   **{name: value for name, value in kept.items() if value})
+    return url_for(
+        str(request.endpoint), **(request.view_args or {}), **{name: value for name, value in kept.items() if value}
+    )
 
 
 def choice_of(name: str, allowed: Any) -> str:

@@ -18,14 +18,21 @@ INVITE_FIELDS = ("name", "email", "role")
 
 def people_of(unit: Organisation) -> dict[str, Any]:
     """Return what ``accounts/people.html`` shows: members, open invitations, roles, and a link made just now."""
-    return {"members": queries.members_of(unit), "invitations": queries.open_invitations(unit), "roles": ROLE_LABELS,
-            "new_link": take_link(unit.key)}
+    return {
+        "members": queries.members_of(unit),
+        "invitations": queries.open_invitations(unit),
+        "roles": ROLE_LABELS,
+        "new_link": take_link(unit.key),
+    }
 
 
 def keep_link(about: str, name: str, secret: str) -> None:
     """Keep a one-time link for the next page about ``about`` (a key), in the cookie of the person who made it."""
-    session[NEW_LINK] = {"about": about, "name": name,
-                         "link": url_for("accounts.invitation", secret=secret, _external=True)}
+    session[NEW_LINK] = {
+        "about": about,
+        "name": name,
+        "link": url_for("accounts.invitation", secret=secret, _external=True),
+    }
 
 
 def take_link(about: str) -> dict[str, str] | None:

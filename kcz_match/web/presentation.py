@@ -27,8 +27,12 @@ THIN = "\u2009"
 WEEKDAYS = "一二三四五六日"
 Day = dt.date | dt.datetime
 LABELS: dict[type, Mapping[Any, str]] = {
-    Tier: TIER_LABELS, Direction: DIRECTION_LABELS, OrganisationKind: KIND_LABELS, Role: ROLE_LABELS,
-    Clarity: CLARITY_LABELS, Verdict: VERDICT_LABELS,
+    Tier: TIER_LABELS,
+    Direction: DIRECTION_LABELS,
+    OrganisationKind: KIND_LABELS,
+    Role: ROLE_LABELS,
+    Clarity: CLARITY_LABELS,
+    Verdict: VERDICT_LABELS,
 }
 
 
@@ -234,14 +238,36 @@ def undo_of(message: object) -> Mapping[str, str] | None:
 
 
 FILTERS = {
-    "day": day, "moment": moment, "machine_time": machine_time, "ago": ago, "remaining": remaining,
-    "pressure": pressure, "number": number, "wan": wan, "clip": clip, "target": target, "term": term,
-    "underline": underline, "words": words, "choices": choices, "state_word": state_word, "state_hue": state_hue,
-    "sentence_of": sentence_of, "undo_of": undo_of,
+    "day": day,
+    "moment": moment,
+    "machine_time": machine_time,
+    "ago": ago,
+    "remaining": remaining,
+    "pressure": pressure,
+    "number": number,
+    "wan": wan,
+    "clip": clip,
+    "target": target,
+    "term": term,
+    "underline": underline,
+    "words": words,
+    "choices": choices,
+    "state_word": state_word,
+    "state_hue": state_hue,
+    "sentence_of": sentence_of,
+    "undo_of": undo_of,
 }
 GLOBALS = {
-    "label": label, "word": word, "wan_range": wan_range, "TIERS": TIER_LABELS, "TIER_HELP": TIER_HELP,
-    "DIRECTIONS": DIRECTION_LABELS, "BANDS": BANDS, "CLARITY": CLARITY, "PLACES": PLACES, "NOT_FILLED": NOT_FILLED,
+    "label": label,
+    "word": word,
+    "wan_range": wan_range,
+    "TIERS": TIER_LABELS,
+    "TIER_HELP": TIER_HELP,
+    "DIRECTIONS": DIRECTION_LABELS,
+    "BANDS": BANDS,
+    "CLARITY": CLARITY,
+    "PLACES": PLACES,
+    "NOT_FILLED": NOT_FILLED,
     "ADDRESSES": ADDRESSES,
 }
 

@@ -57,8 +57,12 @@ def from_record(record: Record) -> Typed:
     return Typed(values_of(record), [asdict(row) for row in record.rows], tiers, record.version)
 
 
-def understand(typed: Typed, table: Sequence[Field], rows_name: str,
-               parse_rows: Callable[[Sequence[Mapping[str, object]]], tuple[list[Any], dict[str, str]]]) -> Meaning:
+def understand(
+    typed: Typed,
+    table: Sequence[Field],
+    rows_name: str,
+    parse_rows: Callable[[Sequence[Mapping[str, object]]], tuple[list[Any], dict[str, str]]],
+) -> Meaning:
     """Parse a typed form; mistakes are sentences by field, and what could be read stands in the values."""
     values, errors = parsing.parse_values(table, typed.values)
     rows, row_errors = parse_rows(typed.rows)

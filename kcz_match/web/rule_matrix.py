@@ -31,8 +31,15 @@ REACH_WORDS = {Reach.ALL: "可以", Reach.OWN: "自己的", Reach.NONE: ""}
 
 
 def _member(kind: str, role: str, *, is_verified: bool = True) -> Actor:
-    return Actor(user_id=OWN, name="", organisation_id=OWN, organisation_kind=kind, role=role,
-                 is_verified=is_verified, district_code="own")
+    return Actor(
+        user_id=OWN,
+        name="",
+        organisation_id=OWN,
+        organisation_kind=kind,
+        role=role,
+        is_verified=is_verified,
+        district_code="own",
+    )
 
 
 ROLES: dict[str, Actor] = {

@@ -19,9 +19,14 @@ from kcz_match.web.access import actor
 
 blueprint = Blueprint("search", __name__)
 LONGEST = 200
-FACETS = {"need": (("industry", "行业", "industries"), ("district", "区", "districts"), ("type", "类型", "need_kinds")),
-          "capability": (("industry", "行业", "industries"), ("district", "可服务", "districts"),
-                         ("type", "类型", "capability_types"))}
+FACETS = {
+    "need": (("industry", "行业", "industries"), ("district", "区", "districts"), ("type", "类型", "need_kinds")),
+    "capability": (
+        ("industry", "行业", "industries"),
+        ("district", "可服务", "districts"),
+        ("type", "类型", "capability_types"),
+    ),
+}
 
 
 @blueprint.get("/search")
@@ -33,11 +38,31 @@ def index() -> str | Response:
     kind = paging.choice_of("kind", ("need", "capability")) or _first_kind()
     chosen = {name: paging.choice_of(name, TERMS[terms]) for name, _, terms in FACETS[kind]}
     found = queries.search(text, kind, actor(), _keeper(chosen)) if text else queries.Found([])
-    facets = [(label, [(word(terms, code), count, paging.with_args(**{name: "" if chosen[name] == code else code}),
-                        chosen[name] == code) for code, count in found.facets.get(name, {}).items() if code])
-              for name, label, terms in FACETS[kind]]
-    return render_template("search/index.html", text=text, kind=kind, found=found, facets=facets,
-                           chosen=any(chosen.values()), waiting=queries.waiting_for_index())
+    facets = [
+        (
+            label,
+            [
+                (
+                    word(terms, code),
+                    count,
+                    paging.with_args(**{name: "" if chosen[name] == code else code}),
+                    chosen[name] == code,
+                )
+                for code, count in found.facets.get(name, {}).items()
+                if code
+            ],
+        )
+        for name, label, terms in FACETS[kind]
+    ]
+    return render_template(
+        "search/index.html",
+        text=text,
+        kind=kind,
+        found=found,
+        facets=facets,
+        chosen=any(chosen.values()),
+        waiting=queries.waiting_for_index(),
+    )
 
 
 def _first_kind() -> str:
@@ -45,8 +70,10 @@ def _first_kind() -> str:
 
 
 def _by_code(text: str) -> str:
-    for model, query, page in ((Need, catalogue.needs_visible_to(actor()), "needs.show"),
-                               (Capability, catalogue.capabilities_visible_to(actor()), "capabilities.show")):
+    for model, query, page in (
+        (Need, catalogue.needs_visible_to(actor()), "needs.show"),
+        (Capability, catalogue.capabilities_visible_to(actor()), "capabilities.show"),
+    ):
         if record := db.session.scalar(query.where(model.code == text.upper())):
             return url_for(page, key=record.key)
     return ""

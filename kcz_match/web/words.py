@@ -33,8 +33,13 @@ PLACES = (
 
 # Addresses that stand in the head of every page besides the places.
 ADDRESSES = {
-    "search": "/search", "inbox": "/inbox", "sign_in": "/login", "sign_out": "/logout", "switch": "/switch",
-    "account": "/me", "organisation": "/organisation",
+    "search": "/search",
+    "inbox": "/inbox",
+    "sign_in": "/login",
+    "sign_out": "/logout",
+    "switch": "/switch",
+    "account": "/me",
+    "organisation": "/organisation",
 }
 
 BANDS = {"strong": "强", "possible": "可谈", "weak": "弱"}

@@ -11,17 +11,26 @@ from kcz_match.accounts.passwords import hash_password, is_right, why_weak
 GOOD = "早茶两件 一壶普洱 7 点"
 
 
-@pytest.mark.parametrize(("password", "why"), [
-    ("Ab1!xyz", "10–128 个字符，现在是 7 个"), ("Ab1" * 43, "现在是 129 个"), ("Password2026!", "太常见"),
-    ("Admin20267788", "太常见"), ("zhangwei-2026A", "您的邮箱、姓名或单位名"),
-    ("示例科技有限公司 2026A", "您的邮箱、姓名或单位名"),
-    ("abcdefghij", "三类"), ("abcdefgh12", "三类")])
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("Ab1!xyz", "10–128 个字符，现在是 7 个"),
+        ("Ab1" * 43, "现在是 129 个"),
+        ("Password2026!", "太常见"),
+        ("Admin20267788", "太常见"),
+        ("zhangwei-2026A", "您的邮箱、姓名或单位名"),
+        ("示例科技有限公司 2026A", "您的邮箱、姓名或单位名"),
+        ("abcdefghij", "三类"),
+        ("abcdefgh12", "三类"),
+    ],
+)
 def test_a_weak_password_is_refused_with_what_to_do(password, why):
     assert why in (why_weak(password, "zhangwei@example.org", "示例科技有限公司") or "")
 
 
-@pytest.mark.parametrize("password", [
-    GOOD, "Ab3 defghij", "twenty letters are enough here", "早茶🍵两件，一壶普洱 Seven", "Xy7-" * 16])
+@pytest.mark.parametrize(
+    "password", [GOOD, "Ab3 defghij", "twenty letters are enough here", "早茶🍵两件，一壶普洱 Seven", "Xy7-" * 16]
+)
 def test_a_phrase_or_three_kinds_of_characters_are_enough(password):
     assert why_weak(password, "li@example.org", "李", "示例科技有限公司") is None
 

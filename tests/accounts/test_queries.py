@@ -36,10 +36,16 @@ def test_the_office_and_the_association_of_a_district_are_found(world):
     assert queries.association_of("440103") is None
 
 
-@pytest.mark.parametrize("find", [
-    lambda: queries.organisation_by_key("nothing"), lambda: queries.organisation(99999),
-    lambda: queries.user_by_key("nothing"), lambda: queries.session_by_key("nothing")],
-    ids=["organisation by key", "organisation", "user", "session"])
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda: queries.organisation_by_key("nothing"),
+        lambda: queries.organisation(99999),
+        lambda: queries.user_by_key("nothing"),
+        lambda: queries.session_by_key("nothing"),
+    ],
+    ids=["organisation by key", "organisation", "user", "session"],
+)
 def test_what_does_not_exist_is_not_found(app, find):
     with pytest.raises(NotFound):
         find()
@@ -62,8 +68,15 @@ def test_somebody_acts_as_nobodys_member_where_they_do_not_belong(world):
     assert queries.actor_for(user, world.park.id) == Actor(user_id=user.id, name=user.name)
     assert queries.actor_for(user, None) == Actor(user_id=user.id, name=user.name)
     assert queries.actor_for(user, world.office.id) == Actor(
-        user_id=user.id, name=user.name, organisation_id=world.office.id, organisation_kind="office",
-        organisation_name=world.office.full_name, role="manager", is_verified=True, district_code="")
+        user_id=user.id,
+        name=user.name,
+        organisation_id=world.office.id,
+        organisation_kind="office",
+        organisation_name=world.office.full_name,
+        role="manager",
+        is_verified=True,
+        district_code="",
+    )
 
 
 def test_units_to_choose_from_are_the_running_ones_verified_first(world):
@@ -82,5 +95,8 @@ def test_people_and_organisations_are_counted_by_kind_and_unit(world):
     assert queries.member_counts([world.park.id, world.society.id, 99999]) == {world.park.id: 2, world.society.id: 1}
     service.move_organisation(world.team, "close", world.office_manager, reason="并入")
     assert queries.counts_by_kind() == dict.fromkeys(OrganisationKind, 1) | {
-        OrganisationKind.DISTRICT: 2, OrganisationKind.SOCIETY: 2, OrganisationKind.SERVICE_TEAM: 0,
-        OrganisationKind.REVIEW_BODY: 0}
+        OrganisationKind.DISTRICT: 2,
+        OrganisationKind.SOCIETY: 2,
+        OrganisationKind.SERVICE_TEAM: 0,
+        OrganisationKind.REVIEW_BODY: 0,
+    }

@@ -54,9 +54,16 @@ def test_nobody_verifies_suspends_or_closes_their_own_unit(world, verb):
 
 def test_a_registered_organisation_waits_for_verification_and_is_kept_tidy(world):
     unit = service.register_organisation(
-        world.office_manager, full_name=" 示例·新园区 ", kind="park", credit_code=f"{CODE[:8]} {CODE[8:].lower()}",
-        district_code="440111", level="national", parent_id=world.society.id, aliases=["旧名", " 旧名 ", ""],
-        member_ids=[world.society.id])
+        world.office_manager,
+        full_name=" 示例·新园区 ",
+        kind="park",
+        credit_code=f"{CODE[:8]} {CODE[8:].lower()}",
+        district_code="440111",
+        level="national",
+        parent_id=world.society.id,
+        aliases=["旧名", " 旧名 ", ""],
+        member_ids=[world.society.id],
+    )
     assert (unit.full_name, unit.credit_code, unit.state) == ("示例·新园区", CODE, "unverified")
     assert (unit.level, unit.parent_id, [item.name for item in unit.aliases]) == ("", None, ["旧名"])
     assert db.session.scalars(select(TeamMember).where(TeamMember.team_id == unit.id)).all() == []
@@ -65,23 +72,41 @@ def test_a_registered_organisation_waits_for_verification_and_is_kept_tidy(world
 
 def test_a_service_team_keeps_its_lead_and_each_member_once(world):
     team = service.register_organisation(
-        world.office_manager, kind="service_team", full_name="示例·新团", level="regional", parent_id=world.society.id,
-        member_ids=[world.society.id, world.other_society.id, world.society.id])
+        world.office_manager,
+        kind="service_team",
+        full_name="示例·新团",
+        level="regional",
+        parent_id=world.society.id,
+        member_ids=[world.society.id, world.other_society.id, world.society.id],
+    )
     assert (team.parent, team.members) == (world.society, [world.society, world.other_society])
 
 
-@pytest.mark.parametrize(("facts", "field"), [
-    ({"kind": ""}, "kind"), ({"kind": "king"}, "kind"), ({"kind": "office"}, "kind"), ({"full_name": " "}, "full_name"),
-    ({"full_name": "示例·铸造学会"}, "full_name"), ({"full_name": "长" * 121}, "full_name"),
-    ({"short_name": "长" * 41}, "short_name"), ({"intro": "长" * 2001}, "intro"),
-    ({"credit_code": "91440101"}, "credit_code"),
-    ({"credit_code": CODE[:-1] + ("0" if CODE[-1] != "0" else "1")}, "credit_code"), ({"level": ""}, "level"),
-    ({"level": "industry"}, "level"), ({"district_code": "110000"}, "district_code"),
-    ({"kind": "district", "district_code": "440112"}, "district_code"), ({"kind": "park"}, "district_code"),
-    ({"kind": "enterprise", "district_code": "440112"}, "parent_id"),
-    ({"aliases": [str(n) for n in range(21)]}, "aliases"),
-    ({"kind": "service_team", "level": "industry"}, "parent_id"), ({"aliases": ["长" * 121]}, "aliases")],
-    ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"kind": ""}, "kind"),
+        ({"kind": "king"}, "kind"),
+        ({"kind": "office"}, "kind"),
+        ({"full_name": " "}, "full_name"),
+        ({"full_name": "示例·铸造学会"}, "full_name"),
+        ({"full_name": "长" * 121}, "full_name"),
+        ({"short_name": "长" * 41}, "short_name"),
+        ({"intro": "长" * 2001}, "intro"),
+        ({"credit_code": "91440101"}, "credit_code"),
+        ({"credit_code": CODE[:-1] + ("0" if CODE[-1] != "0" else "1")}, "credit_code"),
+        ({"level": ""}, "level"),
+        ({"level": "industry"}, "level"),
+        ({"district_code": "110000"}, "district_code"),
+        ({"kind": "district", "district_code": "440112"}, "district_code"),
+        ({"kind": "park"}, "district_code"),
+        ({"kind": "enterprise", "district_code": "440112"}, "parent_id"),
+        ({"aliases": [str(n) for n in range(21)]}, "aliases"),
+        ({"kind": "service_team", "level": "industry"}, "parent_id"),
+        ({"aliases": ["长" * 121]}, "aliases"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
 def test_a_wrong_registration_is_refused_at_its_field_and_nothing_is_written(world, facts, field):
     count = len(queries.organisations())
     with pytest.raises(Invalid) as refusal:
@@ -108,8 +133,13 @@ def test_a_parent_must_be_of_the_right_kind_and_running(world):
 def test_a_code_is_one_organisations_however_it_is_typed(world):
     service.register_organisation(world.office_manager, **SOCIETY, credit_code=CODE)
     with pytest.raises(Invalid) as refusal:
-        service.register_organisation(world.office_manager, kind="society", level="city", full_name="示例·又一学会",
-                                      credit_code=f" {CODE[:4]}-{CODE[4:].lower()} ")
+        service.register_organisation(
+            world.office_manager,
+            kind="society",
+            level="city",
+            full_name="示例·又一学会",
+            credit_code=f" {CODE[:4]}-{CODE[4:].lower()} ",
+        )
     assert list(refusal.value.errors) == ["credit_code"]
 
 
@@ -215,11 +245,19 @@ def test_a_disabled_account_joins_nothing(world):
         service.accept_invitation(secret, password=PASSWORD)
 
 
-@pytest.mark.parametrize(("change", "field"), [
-    ({"email": "ohne-at"}, "email"), ({"email": "a b@example.org"}, "email"),
-    ({"email": "a" * 200 + "@example.org"}, "email"),
-    ({"name": " "}, "name"), ({"name": "长" * 41}, "name"), ({"role": ""}, "role"), ({"role": "king"}, "role")],
-    ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"email": "ohne-at"}, "email"),
+        ({"email": "a b@example.org"}, "email"),
+        ({"email": "a" * 200 + "@example.org"}, "email"),
+        ({"name": " "}, "name"),
+        ({"name": "长" * 41}, "name"),
+        ({"role": ""}, "role"),
+        ({"role": "king"}, "role"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
 def test_a_wrong_invitation_is_refused_at_its_field(world, change, field):
     typed = {"email": "a@example.org", "name": "甲", "role": "viewer"} | change
     with pytest.raises(Invalid) as refusal:
@@ -363,9 +401,15 @@ def test_a_person_belongs_to_a_unit_once(world):
         db.session.flush()
 
 
-@pytest.mark.parametrize("facts", [
-    {"kind": "enterprise", "district_code": "440112"}, {"kind": "service_team"},
-    {"kind": "district", "district_code": "440112"}], ids=lambda facts: facts["kind"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"kind": "enterprise", "district_code": "440112"},
+        {"kind": "service_team"},
+        {"kind": "district", "district_code": "440112"},
+    ],
+    ids=lambda facts: facts["kind"],
+)
 def test_the_database_refuses_units_without_parent_and_a_second_association(world, facts):
     db.session.add(Organisation(full_name="示例·不该有", **facts))
     with pytest.raises(Exception, match="CHECK|UNIQUE"):

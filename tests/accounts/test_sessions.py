@@ -209,7 +209,8 @@ def test_ended_sessions_say_why_and_stay_on_file(world):
     sessions.end_all_sessions(row.user, "密码已更改")
     db.session.commit()
     assert [(item.end_reason, item.ended_at is None) for item in db.session.scalars(select(UserSession))] == [
-        ("密码已更改", False)]
+        ("密码已更改", False)
+    ]
 
 
 def test_the_system_has_no_sessions_to_end(world):

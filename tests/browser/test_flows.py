@@ -15,12 +15,27 @@ from tests import factories
 
 WAIT = 20_000
 OTHER_CAPABILITIES = (
-    {"title": "荔枝采后冷链保鲜技术", "industries": ["biomake"], "keywords": "荔枝 冷链 保鲜",
-     "problem": "鲜果运到北方常温库后三天褐变，商超拒收。", "method": "预冷、气调包装与生物涂膜结合，控制呼吸强度。"},
-    {"title": "盾构滚刀磨损在线监测", "industries": ["rail"], "keywords": "盾构 滚刀 磨损",
-     "problem": "地下掘进时看不到刀具磨损，靠停机开仓检查。", "method": "刀座内置涡流传感与无线供电，实时估算磨损量。"},
-    {"title": "印染废水膜法回用", "industries": ["fashion"], "keywords": "印染 废水 膜",
-     "problem": "印染企业回用率低，膜污堵快。", "method": "氧化预处理加抗污染反渗透膜，两段浓水回流。"},
+    {
+        "title": "荔枝采后冷链保鲜技术",
+        "industries": ["biomake"],
+        "keywords": "荔枝 冷链 保鲜",
+        "problem": "鲜果运到北方常温库后三天褐变，商超拒收。",
+        "method": "预冷、气调包装与生物涂膜结合，控制呼吸强度。",
+    },
+    {
+        "title": "盾构滚刀磨损在线监测",
+        "industries": ["rail"],
+        "keywords": "盾构 滚刀 磨损",
+        "problem": "地下掘进时看不到刀具磨损，靠停机开仓检查。",
+        "method": "刀座内置涡流传感与无线供电，实时估算磨损量。",
+    },
+    {
+        "title": "印染废水膜法回用",
+        "industries": ["fashion"],
+        "keywords": "印染 废水 膜",
+        "problem": "印染企业回用率低，膜污堵快。",
+        "method": "氧化预处理加抗污染反渗透膜，两段浓水回流。",
+    },
 )
 
 
@@ -34,8 +49,12 @@ def world(server):
         made.capability()
         for texts in OTHER_CAPABILITIES:
             made.capability(rows=[Claim(name="示例指标", value="1", unit="个")], **texts)
-        names = {"enterprise": f"officer{made.enterprise.id}@example.org", "office": "office@example.org",
-                 "district": f"officer{made.district.id}@example.org", "society": f"officer{made.society.id}@example.org"}
+        names = {
+            "enterprise": f"officer{made.enterprise.id}@example.org",
+            "office": "office@example.org",
+            "district": f"officer{made.district.id}@example.org",
+            "society": f"officer{made.society.id}@example.org",
+        }
         deadline = time.monotonic() + 120
         while db.session.query(Job).filter(Job.status != JobStatus.DONE, Job.task.like("index%")).count():
             assert time.monotonic() < deadline, "the worker did not index the capabilities in two minutes"
@@ -108,8 +127,10 @@ def test_an_officers_need_goes_from_a_blank_form_to_an_accepted_contact(server, 
     card.wait_for()
     assert "铸件气孔缩松的射线图像判定" in card.inner_text()
     assert {"strong", "possible"} & set(card.get_attribute("class").split())
-    quotes = [(card.locator(".from-need").nth(place).inner_text(), card.locator(".from-capability").nth(place).inner_text())
-              for place in range(card.locator(".from-need").count())]
+    quotes = [
+        (card.locator(".from-need").nth(place).inner_text(), card.locator(".from-capability").nth(place).inner_text())
+        for place in range(card.locator(".from-need").count())
+    ]
     assert quotes
     for mine, theirs in quotes:
         assert mine.split("：", 1)[-1].strip() in need_text()
@@ -143,21 +164,35 @@ def test_an_officers_need_goes_from_a_blank_form_to_an_accepted_contact(server, 
 
 def need_text():
     """The texts of the need as its owner typed them."""
-    return "\n".join([
-        "一体化压铸件在线缺陷检测", "压铸 射线 气孔", "压铸车间每天出件三千件，靠人工看片判定气孔和缩松，夜班漏得更多。",
-        "人工看片漏检率高，节拍跟不上，小气孔常被放过，返修成本每月二十多万元。",
-        "在线自动判定气孔和缩松，漏检率不高于 0.1 %，单件检测不超过 8 s。", "漏检率 ≤0.1 %"])
+    return "\n".join(
+        [
+            "一体化压铸件在线缺陷检测",
+            "压铸 射线 气孔",
+            "压铸车间每天出件三千件，靠人工看片判定气孔和缩松，夜班漏得更多。",
+            "人工看片漏检率高，节拍跟不上，小气孔常被放过，返修成本每月二十多万元。",
+            "在线自动判定气孔和缩松，漏检率不高于 0.1 %，单件检测不超过 8 s。",
+            "漏检率 ≤0.1 %",
+        ]
+    )
 
 
 def capability_text():
     """The texts of the capability as the society typed them."""
     values = factories.CAPABILITY
-    return "\n".join([values["title"], values["keywords"], values["problem"], values["method"],
-                      *(claim.text() for claim in factories.CLAIMS)])
+    return "\n".join(
+        [
+            values["title"],
+            values["keywords"],
+            values["problem"],
+            values["method"],
+            *(claim.text() for claim in factories.CLAIMS),
+        ]
+    )
 
 
 def test_a_published_record_is_found_within_two_seconds_in_every_web_worker(server, world):
     """Ask both gunicorn workers again and again, from the moment the approval is committed."""
+
     def search(words):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         connection.request("GET", f"/search?kind=capability&q={quote(words)}")
@@ -173,8 +208,14 @@ def test_a_published_record_is_found_within_two_seconds_in_every_web_worker(serv
     app = create_app(server.settings)
     with app.app_context():
         made = factories.World()
-        made.capability(title=words, keywords="超疏水 幕墙", industries=["build"], problem="玻璃幕墙清洗频繁，高空作业风险大。",
-                        method="溶胶凝胶法制备纳米粗糙结构，低表面能改性，雨水自洁。", rows=())
+        made.capability(
+            title=words,
+            keywords="超疏水 幕墙",
+            industries=["build"],
+            problem="玻璃幕墙清洗频繁，高空作业风险大。",
+            method="溶胶凝胶法制备纳米粗糙结构，低表面能改性，雨水自洁。",
+            rows=(),
+        )
         committed = time.monotonic()
         db.session.close()
     found = 0

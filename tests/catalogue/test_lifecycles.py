@@ -14,7 +14,9 @@ from kcz_match.core.policy import RULES, SYSTEM
 from kcz_match.engagements.states import INTERESTS
 
 LIFECYCLES = (NEEDS, CAPABILITIES, INTERESTS)
-CASES = [(lifecycle, verb, state) for lifecycle in LIFECYCLES for verb in lifecycle.arrows for state in lifecycle.states]
+CASES = [
+    (lifecycle, verb, state) for lifecycle in LIFECYCLES for verb in lifecycle.arrows for state in lifecycle.states
+]
 
 
 class Record(SimpleNamespace):
@@ -61,5 +63,6 @@ def test_every_verb_has_a_rule_and_every_state_a_word_and_a_way_in_or_out(lifecy
     assert {f"{lifecycle.kind}.{verb}" for verb in lifecycle.arrows} <= set(RULES)
     assert set(lifecycle.words) == set(lifecycle.states)
     reached = {step.target for step in lifecycle.arrows.values()} | set().union(
-        *(step.sources for step in lifecycle.arrows.values()))
+        *(step.sources for step in lifecycle.arrows.values())
+    )
     assert reached == set(lifecycle.states)

@@ -160,11 +160,21 @@ def test_a_merged_need_points_to_the_one_that_goes_on(world):
 
 def test_the_buttons_are_the_arrows_that_this_person_may_take(world):
     need = world.need("submitted")
-    verbs = {name: [move.verb for move in moves_open_to(actor, need)] for name, actor in {
-        "owner": world.of(world.enterprise), "district": world.of(world.district),
-        "neighbour": world.of(world.other_district), "office": world.office_manager}.items()}
-    assert verbs == {"owner": ["take_back", "withdraw"], "district": ["approve", "return", "decline"],
-                     "neighbour": [], "office": []}
+    verbs = {
+        name: [move.verb for move in moves_open_to(actor, need)]
+        for name, actor in {
+            "owner": world.of(world.enterprise),
+            "district": world.of(world.district),
+            "neighbour": world.of(world.other_district),
+            "office": world.office_manager,
+        }.items()
+    }
+    assert verbs == {
+        "owner": ["take_back", "withdraw"],
+        "district": ["approve", "return", "decline"],
+        "neighbour": [],
+        "office": [],
+    }
 
 
 def test_a_call_to_societies_is_kept_in_the_thread_and_reaches_them(world):

@@ -38,8 +38,11 @@ def alike(found: Quantity | None, meant: Quantity | None) -> bool:
 
 
 def test_at_least_99_percent_of_the_table_is_read_right() -> None:
-    wrong = [(phrase, parse(phrase, column), meant) for phrase, column, meant in rows()
-             if not alike(parse(phrase, column), meant)]
+    wrong = [
+        (phrase, parse(phrase, column), meant)
+        for phrase, column, meant in rows()
+        if not alike(parse(phrase, column), meant)
+    ]
     assert len(rows()) >= 150
     assert len(wrong) <= 0.01 * len(rows()), wrong
 
@@ -63,21 +66,37 @@ def test_no_heap_of_number_words_raises_and_ends_are_in_order(text: str, column:
 
 
 @settings(deadline=None)  # the first call loads the unit registry
-@given(st.integers(1, 9999999).map(lambda value: value / 1000),
-       st.sampled_from(["mm", "%", "MPa", "次", "h", "g/(m²·d)"]))
+@given(
+    st.integers(1, 9999999).map(lambda value: value / 1000), st.sampled_from(["mm", "%", "MPa", "次", "h", "g/(m²·d)"])
+)
 def test_a_quantity_written_out_is_read_back(value: float, unit: str) -> None:
     assert alike(parse(f"≥{value} {unit}"), Quantity(Comparator.GE, value, None, unit))
     assert alike(parse(f"≤{value} {unit}"), Quantity(Comparator.LE, None, value, unit))
     assert alike(parse(f"{value} {unit}"), Quantity(Comparator.EQ, value, value, unit))
 
 
-@pytest.mark.parametrize(("phrase", "unit", "low", "high"), [
-    ("≤0.1%", "ppm", None, 1000), ("≥60 g/L", "mg/mL", 60, None), ("20–30 min", "s", 1200, 1800),
-    ("25 ℃", "K", 298.15, 298.15), ("±5 ℃", "K", -5, 5), ("212 ℉", "℃", 100, 100), ("60 个月", "年", 5, 5),
-    ("10 万元", "万元", 10, 10), ("50 万次", "次", 500000, 500000), ("0.95", "%", 95, 95), ("1 MPa", "bar", 10, 10),
-    ("3000 r/min", "r/s", 50, 50), ("120 g/㎡", "kg/m²", 0.12, 0.12), ("0.2 W/(m·℃)", "W/m·K", 0.2, 0.2),
-    ("2 倍", "%", 200, 200), ("15 kW·h/t", "MJ/kg", 0.054, 0.054), ("2 万吨/年", "t/a", 20000, 20000),
-])
+@pytest.mark.parametrize(
+    ("phrase", "unit", "low", "high"),
+    [
+        ("≤0.1%", "ppm", None, 1000),
+        ("≥60 g/L", "mg/mL", 60, None),
+        ("20–30 min", "s", 1200, 1800),
+        ("25 ℃", "K", 298.15, 298.15),
+        ("±5 ℃", "K", -5, 5),
+        ("212 ℉", "℃", 100, 100),
+        ("60 个月", "年", 5, 5),
+        ("10 万元", "万元", 10, 10),
+        ("50 万次", "次", 500000, 500000),
+        ("0.95", "%", 95, 95),
+        ("1 MPa", "bar", 10, 10),
+        ("3000 r/min", "r/s", 50, 50),
+        ("120 g/㎡", "kg/m²", 0.12, 0.12),
+        ("0.2 W/(m·℃)", "W/m·K", 0.2, 0.2),
+        ("2 倍", "%", 200, 200),
+        ("15 kW·h/t", "MJ/kg", 0.054, 0.054),
+        ("2 万吨/年", "t/a", 20000, 20000),
+    ],
+)
 def test_units_are_converted(phrase: str, unit: str, low: float | None, high: float | None) -> None:
     quantity = parse(phrase)
     assert quantity is not None
@@ -88,19 +107,37 @@ def test_units_are_converted(phrase: str, unit: str, low: float | None, high: fl
         assert found is None or wanted is None or math.isclose(found, wanted, rel_tol=1e-9)
 
 
-@pytest.mark.parametrize(("phrase", "unit"), [
-    ("5 次", "件"), ("5 Hz", "rpm"), ("60 dB", "dB(A)"), ("60 dB", ""), ("5 个百分点", "%"), ("5 ppm", "mg/L"),
-    ("60 HRC", "HV"), ("5 mm", "mm²"), ("5 元", "美元"), ("5 工作日", "天"), ("5 %", "没有这个单位"),
-])
+@pytest.mark.parametrize(
+    ("phrase", "unit"),
+    [
+        ("5 次", "件"),
+        ("5 Hz", "rpm"),
+        ("60 dB", "dB(A)"),
+        ("60 dB", ""),
+        ("5 个百分点", "%"),
+        ("5 ppm", "mg/L"),
+        ("60 HRC", "HV"),
+        ("5 mm", "mm²"),
+        ("5 元", "美元"),
+        ("5 工作日", "天"),
+        ("5 %", "没有这个单位"),
+    ],
+)
 def test_what_would_be_a_guess_is_not_converted(phrase: str, unit: str) -> None:
     quantity = parse(phrase)
     assert quantity is not None
     assert convert(quantity, unit) is None
 
 
-@pytest.mark.parametrize(("phrase", "start"), [
-    ("由90s降到30s", 90), ("从 60% 提高到 85%以上", 60), ("90s→30s", 90), ("≤30 s", None),
-])
+@pytest.mark.parametrize(
+    ("phrase", "start"),
+    [
+        ("由90s降到30s", 90),
+        ("从 60% 提高到 85%以上", 60),
+        ("90s→30s", 90),
+        ("≤30 s", None),
+    ],
+)
 def test_a_from_to_phrase_keeps_where_it_starts(phrase: str, start: float | None) -> None:
     found = parse(phrase)
     assert found is not None
@@ -115,8 +152,18 @@ def test_about_is_remembered_and_a_column_unit_out_of_the_table_is_kept() -> Non
 
 
 def test_a_quantity_reads_back_as_a_phrase() -> None:
-    phrases = ("≤0.1 %", "≥1,000,000 次", "≤10⁻⁶ Pa", "2.5×10⁻⁶ Pa", "123.456 mm",
-               "3–5 MPa", "±0.02 mm", "提高 5 %", "约 5 %", "降低 ≥20 %")
+    phrases = (
+        "≤0.1 %",
+        "≥1,000,000 次",
+        "≤10⁻⁶ Pa",
+        "2.5×10⁻⁶ Pa",
+        "123.456 mm",
+        "3–5 MPa",
+        "±0.02 mm",
+        "提高 5 %",
+        "约 5 %",
+        "降低 ≥20 %",
+    )
     assert [quantity.text() for phrase in phrases if (quantity := parse(phrase))] == list(phrases)
 
 

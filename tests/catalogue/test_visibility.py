@@ -42,8 +42,9 @@ def test_a_poster_can_move_a_field_to_another_tier(world):
 
 def test_consent_opens_everything_to_that_organisation_alone(world):
     need = world.need()
-    db.session.add(Consent(subject_kind="need", subject_id=need.id, organisation_id=world.society.id,
-                           granted_at=utc_now()))
+    db.session.add(
+        Consent(subject_kind="need", subject_id=need.id, organisation_id=world.society.id, granted_at=utc_now())
+    )
     db.session.flush()
     assert "owner_phone" in names(need, world.of(world.society))
     assert "owner_phone" not in names(need, world.of(world.other_society))
@@ -69,7 +70,8 @@ def many_records(world):
 
 
 LISTS = {
-    "need.read": (Need, queries.needs_visible_to), "need.read_own": (Need, queries.needs_on_own_side),
+    "need.read": (Need, queries.needs_visible_to),
+    "need.read_own": (Need, queries.needs_on_own_side),
     "capability.read": (Capability, queries.capabilities_visible_to),
     "capability.read_own": (Capability, queries.capabilities_on_own_side),
     "interest.read": (Interest, engagements.interests_visible_to),

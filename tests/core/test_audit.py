@@ -24,7 +24,11 @@ def test_an_entry_says_who_did_what_for_whom_to_which_record_and_blank_notes_are
     actor = world.of(world.park)
     entry = audit.write(actor, "organisation.edit", world.park, before="旧", after="新", reason="", remark=None)
     assert (entry.user_id, entry.user_name, entry.organisation_id, entry.organisation_name) == (
-        actor.user_id, actor.name, world.park.id, world.park.full_name)
+        actor.user_id,
+        actor.name,
+        world.park.id,
+        world.park.full_name,
+    )
     assert (entry.action, entry.subject_kind, entry.subject_id) == ("organisation.edit", "organisation", world.park.id)
     assert entry.data == {"before": "旧", "after": "新"}
 
@@ -39,9 +43,18 @@ def test_an_empty_chain_holds(app):
     assert audit.verify() == (0, None)
 
 
-@pytest.mark.parametrize("change", [
-    {"data": {"after": "别的"}}, {"user_name": "别人"}, {"action": "need.publish"}, {"subject_id": 99},
-    {"hash": "0" * 64}, {"previous_hash": "0" * 64}], ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": {"after": "别的"}},
+        {"user_name": "别人"},
+        {"action": "need.publish"},
+        {"subject_id": 99},
+        {"hash": "0" * 64},
+        {"previous_hash": "0" * 64},
+    ],
+    ids=lambda change: next(iter(change)),
+)
 def test_a_changed_row_is_named(world, change):
     drop_triggers()
     db.session.execute(update(AuditEntry).where(AuditEntry.id == 7).values(**change))
@@ -63,8 +76,9 @@ def test_two_rows_that_changed_places_are_found(world):
     assert audit.verify() == (6, 7)
 
 
-@pytest.mark.parametrize("deed", [update(AuditEntry).values(user_name="别人"), delete(AuditEntry)],
-                         ids=["update", "delete"])
+@pytest.mark.parametrize(
+    "deed", [update(AuditEntry).values(user_name="别人"), delete(AuditEntry)], ids=["update", "delete"]
+)
 def test_the_database_refuses_to_change_or_remove_a_row(world, deed):
     before = rows()
     with pytest.raises(DatabaseError, match="the audit log only grows"):
@@ -83,7 +97,11 @@ def test_an_entry_falls_with_the_deed_it_tells_of(world):
 def test_the_history_of_a_record_is_its_own_and_oldest_first(world):
     history = audit.entries_of(world.park)
     assert [entry.action for entry in history] == [
-        "organisation.register", "organisation.verify", "organisation.invite", "membership.join"]
+        "organisation.register",
+        "organisation.verify",
+        "organisation.invite",
+        "membership.join",
+    ]
 
 
 def test_entries_are_found_by_action_kind_and_a_piece_of_a_name(world):
@@ -93,5 +111,10 @@ def test_entries_are_found_by_action_kind_and_a_piece_of_a_name(world):
     assert found(action="certificate.grant") == ["certificate.grant"] * 2
     assert found(kind="membership", who="黄埔园区") == ["membership.join"]
     assert found(who="没有这个人") == []
-    assert set(audit.actions()) == {"organisation.register", "organisation.verify", "organisation.invite",
-                                    "membership.join", "certificate.grant"}
+    assert set(audit.actions()) == {
+        "organisation.register",
+        "organisation.verify",
+        "organisation.invite",
+        "membership.join",
+        "certificate.grant",
+    }

@@ -18,17 +18,32 @@ from kcz_match.core.calendar import (
 DAY = dt.date
 
 
-@pytest.mark.parametrize(("day", "works"), [
-    (DAY(2025, 9, 30), True), (DAY(2025, 10, 1), False), (DAY(2025, 10, 8), False), (DAY(2025, 10, 9), True),
-    (DAY(2025, 10, 11), True), (DAY(2025, 10, 12), False), (DAY(2025, 9, 28), True)],
-    ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("day", "works"),
+    [
+        (DAY(2025, 9, 30), True),
+        (DAY(2025, 10, 1), False),
+        (DAY(2025, 10, 8), False),
+        (DAY(2025, 10, 9), True),
+        (DAY(2025, 10, 11), True),
+        (DAY(2025, 10, 12), False),
+        (DAY(2025, 9, 28), True),
+    ],
+    ids=lambda value: str(value),
+)
 def test_the_national_holiday_and_its_exchanged_weekends(day, works):
     assert is_workday(day) is works
 
 
-@pytest.mark.parametrize(("start", "count", "end"), [
-    (DAY(2025, 9, 30), 1, DAY(2025, 10, 9)), (DAY(2025, 9, 30), 3, DAY(2025, 10, 11)),
-    (DAY(2025, 9, 26), 2, DAY(2025, 9, 29)), (DAY(2025, 9, 30), 0, DAY(2025, 9, 30))])
+@pytest.mark.parametrize(
+    ("start", "count", "end"),
+    [
+        (DAY(2025, 9, 30), 1, DAY(2025, 10, 9)),
+        (DAY(2025, 9, 30), 3, DAY(2025, 10, 11)),
+        (DAY(2025, 9, 26), 2, DAY(2025, 9, 29)),
+        (DAY(2025, 9, 30), 0, DAY(2025, 9, 30)),
+    ],
+)
 def test_days_are_added_over_holidays_and_exchanged_weekends(start, count, end):
     assert add_workdays(start, count) == end
     assert workdays_between(start, end) == count

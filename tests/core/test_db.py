@@ -26,7 +26,8 @@ def test_a_time_of_any_zone_comes_back_as_the_same_moment_in_utc(world):
     found = db.session.scalar(select(Organisation.state_since).where(Organisation.id == world.park.id))
     assert (found, found.tzinfo) == (moment, dt.UTC)
     assert db.session.scalar(text("SELECT state_since FROM organisation WHERE id = :id"), {"id": world.park.id}) == (
-        "2026-01-01 00:00:00.000000")
+        "2026-01-01 00:00:00.000000"
+    )
 
 
 def test_a_choice_is_kept_as_its_value_and_the_database_refuses_others(world):
@@ -59,8 +60,10 @@ def test_two_writers_wait_for_each_other_and_a_database_that_stays_busy_says_so(
 
 def test_foreign_keys_and_wal_are_in_force_on_every_connection(app):
     with db.engine.connect() as connection:
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                 for name in ("foreign_keys", "journal_mode", "synchronous")]
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "journal_mode", "synchronous")
+        ]
     assert found == [1, "wal", 2]
 
 

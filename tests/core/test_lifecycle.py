@@ -25,7 +25,9 @@ def test_a_move_changes_the_state_notes_the_time_and_writes_one_audit_row(world)
     assert park.state == "suspended"
     assert dt.datetime.now(dt.UTC) - park.state_since < dt.timedelta(seconds=10)
     assert (entry.action, entry.data) == (
-        "organisation.suspend", {"before": "verified", "after": "suspended", "reason": "信息不实"})
+        "organisation.suspend",
+        {"before": "verified", "after": "suspended", "reason": "信息不实"},
+    )
     assert audit.verify() == (count + 1, None)
 
 
@@ -38,8 +40,11 @@ def test_who_may_not_is_refused_before_the_state_is_looked_at(world):
 
 def test_a_refused_move_changes_nothing(world):
     since, count = world.park.state_since, audit.verify()[0]
-    for verb, actor, reason in (("suspend", world.of(world.park), "x"), ("verify", world.office_manager, ""),
-                                ("suspend", world.office_manager, "  ")):
+    for verb, actor, reason in (
+        ("suspend", world.of(world.park), "x"),
+        ("verify", world.office_manager, ""),
+        ("suspend", world.office_manager, "  "),
+    ):
         with pytest.raises((Forbidden, Conflict, Invalid)):
             move(world.park, verb, actor, reason=reason)
     assert (world.park.state, world.park.state_since, audit.verify()[0]) == ("verified", since, count)
@@ -68,7 +73,10 @@ def test_the_offered_moves_are_those_that_succeed_with_the_likely_one_first(worl
     need = world.need("submitted")
     offered = moves_open_to(world.of(world.district), need)
     assert [(item.verb, item.is_primary, item.is_loss) for item in offered] == [
-        ("approve", True, False), ("return", False, False), ("decline", False, True)]
+        ("approve", True, False),
+        ("return", False, False),
+        ("decline", False, True),
+    ]
     assert [item.verb for item in moves_open_to(world.of(world.enterprise), need)] == ["take_back", "withdraw"]
     assert moves_open_to(world.of(world.society), need) == []
 
@@ -103,7 +111,11 @@ def test_a_record_that_somebody_else_saved_meanwhile_is_not_overwritten(app, wor
 
     park = world.park
     assert park.version >= 1
-    db.session.execute(update(Organisation).where(Organisation.id == park.id)
-                       .values(version=Organisation.version + 1).execution_options(synchronize_session=False))
+    db.session.execute(
+        update(Organisation)
+        .where(Organisation.id == park.id)
+        .values(version=Organisation.version + 1)
+        .execution_options(synchronize_session=False)
+    )
     with pytest.raises(StaleDataError):
         move(park, "suspend", world.office_manager, reason="x")

@@ -110,14 +110,27 @@ EXPECTED: dict[str, set[str]] = {
 def roles(world) -> dict[str, Actor]:
     """Every kind of person: managers as they stand in the database, the others with another role of the same unit."""
     managers = {
-        "office": world.office_manager, "district": world.of(world.district), "park": world.of(world.park),
-        "enterprise": world.of(world.enterprise), "society": world.of(world.society), "team": world.of(world.team),
-        "other district": world.of(world.other_district), "other society": world.of(world.other_society),
+        "office": world.office_manager,
+        "district": world.of(world.district),
+        "park": world.of(world.park),
+        "enterprise": world.of(world.enterprise),
+        "society": world.of(world.society),
+        "team": world.of(world.team),
+        "other district": world.of(world.other_district),
+        "other society": world.of(world.other_society),
     }
     found = {"visitor": ANYONE, "system": SYSTEM} | {f"{unit} manager": who for unit, who in managers.items()}
-    for unit, role in (("office", "officer"), ("office", "viewer"), ("district", "officer"), ("district", "viewer"),
-                       ("enterprise", "officer"), ("enterprise", "viewer"), ("society", "officer"),
-                       ("team", "officer"), ("team", "viewer")):
+    for unit, role in (
+        ("office", "officer"),
+        ("office", "viewer"),
+        ("district", "officer"),
+        ("district", "viewer"),
+        ("enterprise", "officer"),
+        ("enterprise", "viewer"),
+        ("society", "officer"),
+        ("team", "officer"),
+        ("team", "viewer"),
+    ):
         found[f"{unit} {role}"] = replace(managers[unit], role=role, user_id=1000 + len(found))
     found["unverified enterprise manager"] = replace(managers["enterprise"], is_verified=False)
     return found
@@ -129,12 +142,21 @@ def records(world) -> dict[str, object]:
     enterprise = world.of(world.enterprise)
     user = queries.user_by_email(f"officer{world.enterprise.id}@example.org")
     return {
-        "organisation": world.enterprise, "membership": world.enterprise, "user": user,
-        "session": SimpleNamespace(user_id=user.id), "certificate": Certificate(organisation_id=world.park.id),
-        "need": Need(organisation_id=world.enterprise.id, district_code="440112", state="submitted",
-                     submitted_by=enterprise.user_id, organisation=world.enterprise),
-        "capability": Capability(organisation_id=world.team.id, approver_id=world.society.id, state="submitted",
-                                 organisation=world.team),
+        "organisation": world.enterprise,
+        "membership": world.enterprise,
+        "user": user,
+        "session": SimpleNamespace(user_id=user.id),
+        "certificate": Certificate(organisation_id=world.park.id),
+        "need": Need(
+            organisation_id=world.enterprise.id,
+            district_code="440112",
+            state="submitted",
+            submitted_by=enterprise.user_id,
+            organisation=world.enterprise,
+        ),
+        "capability": Capability(
+            organisation_id=world.team.id, approver_id=world.society.id, state="submitted", organisation=world.team
+        ),
         "match": SimpleNamespace(organisation_id=world.enterprise.id),
         "interest": Interest(asker_id=world.enterprise.id, answerer_id=world.team.id),
     }
@@ -146,11 +168,18 @@ def test_every_rule_has_its_expected_roles_here_and_nothing_more():
 
 def test_exactly_the_expected_roles_may_do_each_action(app, roles, records):
     with db.session.no_autoflush:
-        found = {action: {name for name, who in roles.items()
-                          if policy.can(who, action, records.get(action.partition(".")[0]))} for action in RULES}
-    wrong = [f"{action}: may but should not {sorted(found[action] - EXPECTED[action])}, "
-             f"should but may not {sorted(EXPECTED[action] - found[action])}"
-             for action in RULES if found[action] != EXPECTED[action]]
+        found = {
+            action: {
+                name for name, who in roles.items() if policy.can(who, action, records.get(action.partition(".")[0]))
+            }
+            for action in RULES
+        }
+    wrong = [
+        f"{action}: may but should not {sorted(found[action] - EXPECTED[action])}, "
+        f"should but may not {sorted(EXPECTED[action] - found[action])}"
+        for action in RULES
+        if found[action] != EXPECTED[action]
+    ]
     assert wrong == []
 
 
@@ -158,8 +187,13 @@ def test_a_member_of_another_unit_may_do_nothing_to_a_record_that_is_not_listed(
     strangers = ("other society manager", "other district manager", "park manager", "visitor")
     open_to_all_of_a_kind = {"need.write", "need.import", "capability.write", "interest.send"}
     with db.session.no_autoflush:
-        may = {(name, action) for name in strangers for action in RULES if action not in open_to_all_of_a_kind
-               and policy.can(roles[name], action, records.get(action.partition(".")[0]))}
+        may = {
+            (name, action)
+            for name in strangers
+            for action in RULES
+            if action not in open_to_all_of_a_kind
+            and policy.can(roles[name], action, records.get(action.partition(".")[0]))
+        }
     assert may == set()
 
 

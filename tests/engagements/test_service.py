@@ -7,7 +7,7 @@ from kcz_match.catalogue.models import Consent
 from kcz_match.catalogue.visibility import readable_fields, tiers_open_to
 from kcz_match.core import audit
 from kcz_match.core.audit import AuditEntry
-from kcz_match.core.calendar import workdays_between
+from kcz_match.core.calendar import local_day, workdays_between
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Conflict, Forbidden, Invalid
 from kcz_match.core.jobs import Job
@@ -33,7 +33,7 @@ def phones(record, actor):
 def test_an_interest_gives_the_other_side_five_working_days_and_hides_both_contacts(world):
     interest = ask(world)
     assert (interest.state, interest.answerer_id) == (InterestState.SENT, world.society.id)
-    assert workdays_between(dt.date.today(), interest.due_at.date()) == 5
+    assert workdays_between(local_day(utc_now()), interest.due_at.date()) == 5
     assert phones(interest.need, world.of(world.society)) == {}
     assert phones(interest.capability, world.of(world.enterprise)) == {}
     assert any("请回复" in notice.sentence for notice in notices_of(world.society.id))
@@ -106,8 +106,9 @@ def test_silence_ends_an_interest_when_the_clock_runs_out_and_both_sides_hear_of
 def test_empty_or_endless_answers_are_refused_by_name(world):
     need, capability = world.need(), world.capability()
     with pytest.raises(Invalid) as refused:
-        service.send_interest(need, capability, world.of(world.enterprise), cooperation="", unclear="问" * 501,
-                              about_us="我们")
+        service.send_interest(
+            need, capability, world.of(world.enterprise), cooperation="", unclear="问" * 501, about_us="我们"
+        )
     assert set(refused.value.errors) == {"cooperation", "unclear"}
 
 

@@ -41,12 +41,25 @@ def engine(app: Flask, letters: Letters) -> Engine:
 def store(app: Flask):
     """A function that stores the searched vector of a record (or its leaving, for None) in a commit of its own."""
 
-    def put(record_id: int, vector: np.ndarray | None, kind: str = "need", tier: str = "public",
-            encoder: str = "letters@1") -> None:
-        row = db.session.query(Vector).filter_by(
-            kind=kind, record_id=record_id, tier=tier, encoder=encoder, field="whole", part=0).one_or_none()
-        row = row or Vector(kind=kind, record_id=record_id, tier=tier, encoder=encoder, role="passage", field="whole",
-                            part=0, text_hash="", data=b"")
+    def put(
+        record_id: int, vector: np.ndarray | None, kind: str = "need", tier: str = "public", encoder: str = "letters@1"
+    ) -> None:
+        row = (
+            db.session.query(Vector)
+            .filter_by(kind=kind, record_id=record_id, tier=tier, encoder=encoder, field="whole", part=0)
+            .one_or_none()
+        )
+        row = row or Vector(
+            kind=kind,
+            record_id=record_id,
+            tier=tier,
+            encoder=encoder,
+            role="passage",
+            field="whole",
+            part=0,
+            text_hash="",
+            data=b"",
+        )
         row.is_live, row.change = vector is not None, next_change()
         row.data = row.data if vector is None else to_bytes(vector)
         db.session.add(row)

@@ -30,8 +30,18 @@ def _unwell() -> dict[str, str]:
 
 def test_a_fresh_installation_is_well(app, engine, model):
     assert _unwell() == {}
-    assert list(_lines()) == ["sqlite", "database", "schema", "encoder", "index files", "index rows", "jobs", "worker",
-                              "disk", "audit"]
+    assert list(_lines()) == [
+        "sqlite",
+        "database",
+        "schema",
+        "encoder",
+        "index files",
+        "index rows",
+        "jobs",
+        "worker",
+        "disk",
+        "audit",
+    ]
 
 
 def test_a_missing_model_is_told(app, engine):
@@ -62,14 +72,16 @@ def test_a_listed_record_that_is_in_no_index_is_told(world, engine, model):
     assert _unwell()["index rows"] == (
         "vectors need-public: 1 missing, 0 too many; words need-public: 1 missing, 0 too many; "
         "vectors need-members: 1 missing, 0 too many; words need-members: 1 missing, 0 too many; "
-        "if no job waits, run flask --app app reindex")
+        "if no job waits, run flask --app app reindex"
+    )
 
 
 def test_a_job_that_was_given_up_is_told_with_its_last_words(app, engine, model):
     job = jobs.leave("fold_index")
     db.session.flush()
-    db.session.execute(update(jobs.Job).where(jobs.Job.id == job.id).values(
-        status="parked", error="Traceback\nOSError: no space left"))
+    db.session.execute(
+        update(jobs.Job).where(jobs.Job.id == job.id).values(status="parked", error="Traceback\nOSError: no space left")
+    )
 
     assert _unwell() == {"jobs": f"1 jobs were given up, first fold_index (job {job.id}): OSError: no space left"}
 

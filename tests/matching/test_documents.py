@@ -11,29 +11,47 @@ ROWS = [
     Indicator(name="节拍", target="8", unit="s"),
 ]
 NEED = {
-    "title": "压铸件缺陷检测", "keywords": "压铸 X射线", "background": "每天三千件。", "problem": "人工看片漏检。",
-    "target": "在线判定。", "tried": "通用软件误报。", "owner_name": "周工", "budget_max": 80.0,
+    "title": "压铸件缺陷检测",
+    "keywords": "压铸 X射线",
+    "background": "每天三千件。",
+    "problem": "人工看片漏检。",
+    "target": "在线判定。",
+    "tried": "通用软件误报。",
+    "owner_name": "周工",
+    "budget_max": 80.0,
 }
 
 
 def test_a_need_is_compared_by_title_problem_and_target():
     made = documents.build("need", NEED, ROWS)
 
-    assert made == Document("need", {
-        "title": "压铸件缺陷检测\n压铸 X射线",
-        "problem": "人工看片漏检。\n每天三千件。",
-        "target": "在线判定。\n漏检率 ≤0.1 %\n节拍 ≥8 s",
-    })
+    assert made == Document(
+        "need",
+        {
+            "title": "压铸件缺陷检测\n压铸 X射线",
+            "problem": "人工看片漏检。\n每天三千件。",
+            "target": "在线判定。\n漏检率 ≤0.1 %\n节拍 ≥8 s",
+        },
+    )
 
 
 def test_a_capability_is_compared_by_what_it_solves_and_claims_but_not_by_its_limits():
-    values = {"title": "射线判定", "keywords": "气孔", "problem": "漏判。", "method": "卷积网络。",
-              "limits": "小于五百吨。", "service_items": "探伤", "standards": "GB/T 1234", "comparison": "快十倍。"}
+    values = {
+        "title": "射线判定",
+        "keywords": "气孔",
+        "problem": "漏判。",
+        "method": "卷积网络。",
+        "limits": "小于五百吨。",
+        "service_items": "探伤",
+        "standards": "GB/T 1234",
+        "comparison": "快十倍。",
+    }
 
     made = documents.build("capability", values, [Claim(name="漏检率", value="0.06", unit="%")])
 
     assert made.texts == {
-        "title": "射线判定\n气孔", "problem": "漏判。\n卷积网络。\n探伤",
+        "title": "射线判定\n气孔",
+        "problem": "漏判。\n卷积网络。\n探伤",
         "target": "漏检率 0.06 %\n快十倍。\nGB/T 1234",
     }
 

@@ -23,16 +23,20 @@ from kcz_match.matching.explanation import (
 from kcz_match.matching.filters import FilterResult
 from kcz_match.matching.sentences import split
 
-NEED = Side({
-    "title": "压铸件在线缺陷检测",
-    "problem": "车间现在靠人工看片，漏检率高。夜班人手不够。",
-    "target": "漏检率不高于 0.1%，节拍 8 s 以内。",
-})
-OFFER = Side({
-    "title": "铝合金压铸件X射线缺陷识别",
-    "problem": "卷积网络对气孔缩松在线判别。已替代人工看片工位。",
-    "target": "漏检率 0.06%。",
-})
+NEED = Side(
+    {
+        "title": "压铸件在线缺陷检测",
+        "problem": "车间现在靠人工看片，漏检率高。夜班人手不够。",
+        "target": "漏检率不高于 0.1%，节拍 8 s 以内。",
+    }
+)
+OFFER = Side(
+    {
+        "title": "铝合金压铸件X射线缺陷识别",
+        "problem": "卷积网络对气孔缩松在线判别。已替代人工看片工位。",
+        "target": "漏检率 0.06%。",
+    }
+)
 SHARED = [("看片", 7.0), ("压铸件", 6.0), ("漏检率", 5.5), ("人工", 2.0), ("保密词", 9.0)]
 
 
@@ -46,14 +50,17 @@ def told(**changed: object) -> Explanation:
 
 
 texts = st.dictionaries(
-    st.sampled_from(["title", "problem", "target"]), st.text("漏检率人工看片。；\n，a1 .％", max_size=60),
+    st.sampled_from(["title", "problem", "target"]),
+    st.text("漏检率人工看片。；\n，a1 .％", max_size=60),
 )
 EAST, NORTH = np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)
 
 
 @given(texts, texts, st.lists(st.tuples(st.text(max_size=4), st.floats(0, 9)), max_size=4))
 def test_every_quote_is_verbatim_and_one_pair_exists_whenever_both_sides_have_a_sentence(
-    need: dict[str, str], offer: dict[str, str], shared: list[tuple[str, float]],
+    need: dict[str, str],
+    offer: dict[str, str],
+    shared: list[tuple[str, float]],
 ) -> None:
     explanation = explain(Side(need), Side(offer), shared)
     assert all(any(pair.need_quote in text for text in need.values()) for pair in explanation.pairs)
@@ -93,8 +100,9 @@ def test_vectors_choose_the_pair_when_they_fit_and_are_ignored_when_they_do_not(
     night = explain(need, Side(OFFER.texts, {"problem": axis[::-1] * np.float32(1)}), [])
     chosen = next(pair for pair in night.pairs if pair.label == "问题↔方法")
     assert chosen.strength == CLOSE
-    assert (split(NEED.texts["problem"]).index(chosen.need_quote)
-            != split(OFFER.texts["problem"]).index(chosen.capability_quote))
+    assert split(NEED.texts["problem"]).index(chosen.need_quote) != split(OFFER.texts["problem"]).index(
+        chosen.capability_quote
+    )
     unfit = explain(need, Side(OFFER.texts, {"problem": axis[:1]}), SHARED)
     assert unfit == explain(NEED, OFFER, SHARED)
 
@@ -105,7 +113,10 @@ def test_the_strongest_pair_comes_first_and_the_grid_has_a_word_for_every_cell()
     explanation = explain(need, offer)
     assert [pair.label for pair in explanation.pairs] == ["名称↔名称", "问题↔方法"]
     assert [(line.label, line.strength) for line in explanation.grid] == [
-        ("问题↔方法", FAINT), ("目标↔指标", SILENT), ("名称↔名称", CLOSE)]
+        ("问题↔方法", FAINT),
+        ("目标↔指标", SILENT),
+        ("名称↔名称", CLOSE),
+    ]
 
 
 def test_a_viewer_who_may_read_little_still_gets_one_pair() -> None:
@@ -116,7 +127,11 @@ def test_a_viewer_who_may_read_little_still_gets_one_pair() -> None:
 def test_shared_terms_are_rarest_first_and_hidden_words_never_appear() -> None:
     terms = explain(NEED, OFFER, SHARED).shared_terms
     assert [(term.term, term.rare) for term in terms] == [
-        ("看片", True), ("压铸件", True), ("漏检率", True), ("人工", False)]
+        ("看片", True),
+        ("压铸件", True),
+        ("漏检率", True),
+        ("人工", False),
+    ]
 
 
 def test_filters_and_indicators_are_handed_on_unchanged() -> None:
@@ -154,10 +169,18 @@ def test_the_reason_against_follows_its_order_of_weight() -> None:
     ]
 
 
-@pytest.mark.parametrize(("changed", "code"), [
-    ({}, "weakest"), ({"trl": 4}, "trl"), ({"trl": 6, "min_trl": 7}, "trl"), ({"trl": 6}, "weakest"),
-    ({"confirmed_days": 180}, "weakest"), ({"confirmed_days": 181}, "stale"), ({"stale": True}, "stale"),
-])
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, "weakest"),
+        ({"trl": 4}, "trl"),
+        ({"trl": 6, "min_trl": 7}, "trl"),
+        ({"trl": 6}, "weakest"),
+        ({"confirmed_days": 180}, "weakest"),
+        ({"confirmed_days": 181}, "stale"),
+        ({"stale": True}, "stale"),
+    ],
+)
 def test_each_fact_alone_gives_its_own_reason(changed: dict[str, object], code: str) -> None:
     assert told(**changed).against_code == code
 

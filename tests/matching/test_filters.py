@@ -59,12 +59,21 @@ def test_a_financing_wish_never_reaches_a_research_team(capability_type: str, mo
     assert not line("kind", dataclasses.replace(NEED, kind="finance"), offer).passed
 
 
-@pytest.mark.parametrize(("industry", "offered", "passed"), [
-    ("nev", ("nev", "bio"), True), ("nev", ("energy",), True), ("nev", ("ai",), True),
-    ("nev", ("bio",), False), ("bio", ("marine", "rail"), False), ("fashion", ("chem",), True),
-])
+@pytest.mark.parametrize(
+    ("industry", "offered", "passed"),
+    [
+        ("nev", ("nev", "bio"), True),
+        ("nev", ("energy",), True),
+        ("nev", ("ai",), True),
+        ("nev", ("bio",), False),
+        ("bio", ("marine", "rail"), False),
+        ("fashion", ("chem",), True),
+    ],
+)
 def test_industry_excludes_only_where_nothing_connects_the_two(
-    industry: str, offered: tuple[str, ...], passed: bool,
+    industry: str,
+    offered: tuple[str, ...],
+    passed: bool,
 ) -> None:
     offer = dataclasses.replace(OFFER, industries=offered)
     result = line("industry", dataclasses.replace(NEED, industry=industry), offer)
@@ -76,11 +85,14 @@ def test_an_adjacent_industry_says_why_it_counts() -> None:
     assert line("industry", offer=dataclasses.replace(OFFER, industries=("energy",))).detail.startswith("相邻产业（")
 
 
-@pytest.mark.parametrize(("offered", "passed", "detail"), [
-    (("entrust", "license"), True, "委托开发"),
-    (("joint",), True, "同属研发类，具体方式可商量"),
-    (("testing",), False, "能力方只提供检验检测"),
-])
+@pytest.mark.parametrize(
+    ("offered", "passed", "detail"),
+    [
+        (("entrust", "license"), True, "委托开发"),
+        (("joint",), True, "同属研发类，具体方式可商量"),
+        (("testing",), False, "能力方只提供检验检测"),
+    ],
+)
 def test_modes_are_compared_by_family(offered: tuple[str, ...], passed: bool, detail: str) -> None:
     result = line("modes", offer=dataclasses.replace(OFFER, modes=offered))
     assert (result.passed, result.detail) == (passed, detail)
@@ -90,9 +102,15 @@ def test_every_mode_belongs_to_exactly_one_family() -> None:
     assert sorted(code for _, codes in MODE_FAMILIES for code in codes) == sorted(MODES)
 
 
-@pytest.mark.parametrize(("trl", "passed", "unknown"), [
-    (5, False, False), (6, True, False), (9, True, False), (None, True, True),
-])
+@pytest.mark.parametrize(
+    ("trl", "passed", "unknown"),
+    [
+        (5, False, False),
+        (6, True, False),
+        (9, True, False),
+        (None, True, True),
+    ],
+)
 def test_maturity_below_the_minimum_fails(trl: int | None, passed: bool, unknown: bool) -> None:
     result = line("trl", offer=dataclasses.replace(OFFER, trl=trl))
     assert (result.passed, result.unknown) == (passed, unknown)
@@ -120,8 +138,10 @@ def test_nobody_can_tell_avoidance_conflict_and_withdrawal_apart() -> None:
         check(dataclasses.replace(NEED, avoided=frozenset({2})), OFFER),
         check(dataclasses.replace(NEED, conflicts=frozenset({2})), OFFER),
         check(NEED, dataclasses.replace(OFFER, avoided=frozenset({1}))),
-        check(dataclasses.replace(NEED, avoided=frozenset({7})),
-              dataclasses.replace(OFFER, organisation_ids=frozenset({7}))),
+        check(
+            dataclasses.replace(NEED, avoided=frozenset({7})),
+            dataclasses.replace(OFFER, organisation_ids=frozenset({7})),
+        ),
         check(NEED, dataclasses.replace(OFFER, published=False)),
     ]
     assert all(case == cases[0] for case in cases)

@@ -29,21 +29,26 @@ def _vector(seed: int) -> np.ndarray:
     return row / np.linalg.norm(row)
 
 
-def _ask(index: RecordIndex, seed: int = 1000, limit: int = 10, kind: str = "need", tier: str = "public",
-         allowed=None) -> list[tuple[int, float]]:
+def _ask(
+    index: RecordIndex, seed: int = 1000, limit: int = 10, kind: str = "need", tier: str = "public", allowed=None
+) -> list[tuple[int, float]]:
     return index.channel(kind, tier, allowed).search({"whole": _vector(seed)}, {"whole": 1.0}, limit)
 
 
-def _exact(seed: int = 1000, limit: int = 10, kind: str = "need", tier: str = "public",
-           allowed=None) -> list[tuple[int, float]]:
+def _exact(
+    seed: int = 1000, limit: int = 10, kind: str = "need", tier: str = "public", allowed=None
+) -> list[tuple[int, float]]:
     """The answer by the definition, straight from the rows."""
     with reading() as connection:
         rows = snapshot(connection, ENCODER, Slice(kind, tier))
     if not rows.count:
         return []
     scores = (rows.vectors.astype(np.float64) @ _vector(seed).astype(np.float64)).astype(np.float32)
-    pairs = [(int(one), float(score)) for one, score in zip(rows.ids, scores, strict=True)
-             if allowed is None or one in allowed]
+    pairs = [
+        (int(one), float(score))
+        for one, score in zip(rows.ids, scores, strict=True)
+        if allowed is None or one in allowed
+    ]
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
 
@@ -84,7 +89,8 @@ def test_asking_for_changes_reads_the_changed_rows_only(index, ten):
     statement, parameters = statements[0]
     plan = db.session.connection().exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters).all()
     assert [row[3] for row in plan] == [
-        "SEARCH vector USING INDEX ix_vector_searched (encoder=? AND kind=? AND tier=? AND change>?)"]
+        "SEARCH vector USING INDEX ix_vector_searched (encoder=? AND kind=? AND tier=? AND change>?)"
+    ]
 
 
 def test_records_of_other_kinds_tiers_and_encoders_are_not_found(index, store):
@@ -154,8 +160,21 @@ def test_every_process_follows_commits_and_new_generations(index, ten, store):
 
 def test_a_row_is_found_when_it_is_committed_and_never_before(index, store):
     store(1, _vector(1))
-    db.session.add(Vector(kind="need", record_id=2, tier="public", encoder=ENCODER, role="passage", field="whole",
-                          part=0, text_hash="", data=to_bytes(_vector(2)), is_live=True, change=next_change()))
+    db.session.add(
+        Vector(
+            kind="need",
+            record_id=2,
+            tier="public",
+            encoder=ENCODER,
+            role="passage",
+            field="whole",
+            part=0,
+            text_hash="",
+            data=to_bytes(_vector(2)),
+            is_live=True,
+            change=next_change(),
+        )
+    )
     db.session.flush()
     assert [found for found, _ in _ask(index)] == [1]
 
@@ -236,8 +255,9 @@ def _name_other_encoder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_flip, _truncate, Path.unlink])
-@pytest.mark.parametrize("name", ["1/need-public.faiss", "1/need-public.ids", "1/capability-members.faiss",
-                                  "1/manifest.json", "CURRENT"])
+@pytest.mark.parametrize(
+    "name", ["1/need-public.faiss", "1/need-public.ids", "1/capability-members.faiss", "1/manifest.json", "CURRENT"]
+)
 def test_a_damaged_file_is_noticed_answered_exactly_and_built_anew(index, ten, store, harm, name):
     index.fold("test")
     harm(index.folder / name)
@@ -284,8 +304,21 @@ def test_the_index_is_asked_by_the_whole_field_only(index, ten):
 
 
 def test_field_scores_are_exact_and_missing_where_a_record_lacks_the_field(index, ten, store):
-    db.session.add(Vector(kind="need", record_id=2, tier="public", encoder=ENCODER, role="passage", field="title",
-                          part=0, text_hash="", data=to_bytes(_vector(77)), is_live=True, change=next_change()))
+    db.session.add(
+        Vector(
+            kind="need",
+            record_id=2,
+            tier="public",
+            encoder=ENCODER,
+            role="passage",
+            field="title",
+            part=0,
+            text_hash="",
+            data=to_bytes(_vector(77)),
+            is_live=True,
+            change=next_change(),
+        )
+    )
     db.session.commit()
     store(5, None)
 
@@ -331,8 +364,16 @@ def test_searching_while_others_publish_and_fold_never_errs_and_never_shows_a_re
 def _toggle_pair(record_id: int, live: set[int]) -> None:
     for one in (record_id, record_id + 1000):
         row = db.session.query(Vector).filter_by(record_id=one).one_or_none() or Vector(
-            kind="need", record_id=one, tier="public", encoder=ENCODER, role="passage", field="whole", part=0,
-            text_hash="", data=to_bytes(_vector(one)))
+            kind="need",
+            record_id=one,
+            tier="public",
+            encoder=ENCODER,
+            role="passage",
+            field="whole",
+            part=0,
+            text_hash="",
+            data=to_bytes(_vector(one)),
+        )
         row.is_live, row.change = record_id not in live, next_change()
         db.session.add(row)
     db.session.commit()
@@ -356,9 +397,20 @@ def _fold_and_die(folder: str, point: str, occurrence: int) -> None:
         RecordIndex(Path(folder) / "indexes", ENCODER).fold("dies", at)
 
 
-@pytest.mark.parametrize(("point", "occurrence"), [
-    ("rows", 1), ("file", 1), ("ids", 1), ("rows", 3), ("file", 4), ("manifest", 1), ("folder", 1),
-    ("before pointer", 1), ("pointer", 1)])
+@pytest.mark.parametrize(
+    ("point", "occurrence"),
+    [
+        ("rows", 1),
+        ("file", 1),
+        ("ids", 1),
+        ("rows", 3),
+        ("file", 4),
+        ("manifest", 1),
+        ("folder", 1),
+        ("before pointer", 1),
+        ("pointer", 1),
+    ],
+)
 def test_a_fold_killed_at_any_point_changes_no_answer(app, index, ten, store, point, occurrence):
     index.fold("before")
     store(4, None)
@@ -366,8 +418,7 @@ def test_a_fold_killed_at_any_point_changes_no_answer(app, index, ten, store, po
     expected = _exact()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.matching.test_index"])
-    process = context.Process(
-        target=_fold_and_die, args=(str(app.config["DATA"]), point, occurrence))
+    process = context.Process(target=_fold_and_die, args=(str(app.config["DATA"]), point, occurrence))
 
     process.start()
     process.join(60)

@@ -35,8 +35,9 @@ def _dense(engine, kind: str, tier: str, text: str = "压铸件缺陷检测") ->
 def _words(kind: str, tier: str, text: str) -> list[int]:
     table = table_name(kind, tier)
     asked = " AND ".join(f'"{pair}"' for pair in pairs(text))
-    return sorted(db.session.connection().exec_driver_sql(
-        f"SELECT rowid FROM {table} WHERE {table} MATCH ?", (asked,)).scalars())
+    return sorted(
+        db.session.connection().exec_driver_sql(f"SELECT rowid FROM {table} WHERE {table} MATCH ?", (asked,)).scalars()
+    )
 
 
 def _agrees(engine) -> bool:
@@ -46,8 +47,21 @@ def _agrees(engine) -> bool:
 
 def _content() -> list[tuple]:
     db.session.expire_all()
-    return sorted((row.kind, row.record_id, row.tier, row.role, row.field, row.part, row.text_hash, row.data,
-                   row.is_live, row.change) for row in db.session.scalars(select(Vector)))
+    return sorted(
+        (
+            row.kind,
+            row.record_id,
+            row.tier,
+            row.role,
+            row.field,
+            row.part,
+            row.text_hash,
+            row.data,
+            row.is_live,
+            row.change,
+        )
+        for row in db.session.scalars(select(Vector))
+    )
 
 
 def test_a_published_need_is_found_by_meaning_and_by_words_in_both_tiers(world, engine):
@@ -72,8 +86,9 @@ def test_a_published_capability_is_found_and_not_among_needs(world, engine):
 
 
 def test_text_for_members_is_found_by_members_only_and_text_after_consent_by_nobody(world, engine):
-    need = world.need(problem=NEED["problem"] + "成员才能看石墨烯。",
-                      background=NEED["background"] + "同意后才能看钛合金。")
+    need = world.need(
+        problem=NEED["problem"] + "成员才能看石墨烯。", background=NEED["background"] + "同意后才能看钛合金。"
+    )
     need.tiers = {"problem": "members", "background": "consent"}
     db.session.commit()
 

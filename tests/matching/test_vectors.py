@@ -37,7 +37,8 @@ def test_each_searched_tier_has_passages_and_a_query_is_stored_once_for_all_tier
 
     assert sorted(_rows()) == sorted(
         [Place(tier, role, "whole") for tier in ("public", "members") for role in ("passage", "passage_tokens")]
-        + [Place("own", role, "whole") for role in ("query", "query_tokens")])
+        + [Place("own", role, "whole") for role in ("query", "query_tokens")]
+    )
 
 
 def test_where_a_tier_reads_less_it_asks_with_its_own_text(app, letters):
@@ -107,7 +108,9 @@ def test_of_a_deleted_record_only_the_notice_that_it_left_remains(app, letters):
     db.session.commit()
 
     assert {place: (row.data, row.text_hash, row.is_live) for place, row in _rows().items()} == {
-        Place("public", "passage", "whole"): (b"", "", False), Place("members", "passage", "whole"): (b"", "", False)}
+        Place("public", "passage", "whole"): (b"", "", False),
+        Place("members", "passage", "whole"): (b"", "", False),
+    }
 
 
 def test_text_that_another_record_has_is_found_and_not_encoded_again(app, letters):
@@ -121,17 +124,21 @@ def test_text_that_another_record_has_is_found_and_not_encoded_again(app, letter
 
     assert letters.seen == []
     assert {place: row.data for place, row in _rows(record_id=2).items()} == {
-        place: row.data for place, row in _rows(record_id=1).items()}
+        place: row.data for place, row in _rows(record_id=1).items()
+    }
 
 
 def test_a_sentence_is_stored_in_the_lowest_tier_that_holds_it(app, letters):
     _put(letters, sentences=True, problem="人工看片的漏检率很高。", hidden="关键配方是甲乙丙丁戊。")
 
     assert sorted(_rows()) == [
-        Place("members", "passage", "problem", 1), Place("public", "passage", "problem", 1),
-        Place("public", "passage", "title", 1)]
-    assert "配方" not in str([text for place, text in vectors.wanted_sentences(_documents(hidden="配方")).items()
-                            if place.tier == "public"])
+        Place("members", "passage", "problem", 1),
+        Place("public", "passage", "problem", 1),
+        Place("public", "passage", "title", 1),
+    ]
+    assert "配方" not in str(
+        [text for place, text in vectors.wanted_sentences(_documents(hidden="配方")).items() if place.tier == "public"]
+    )
 
 
 def test_sentences_and_fields_do_not_disturb_each_other(app, letters):

@@ -52,7 +52,11 @@ def test_a_decision_about_a_title_needs_a_reason(world, verb):
 def test_a_granted_title_has_a_number_a_reason_and_a_notice_for_its_holder(world):
     made = service.grant_certificate(world.other_district, world.office_manager, reason=" 纪要 3 号 ")
     assert (made.title, made.state, made.reason, made.decided_by) == (
-        "district", "certified", "纪要 3 号", world.office_manager.user_id)
+        "district",
+        "certified",
+        "纪要 3 号",
+        world.office_manager.user_id,
+    )
     assert made.number.endswith("-002")
     assert held_by(world.district).number != made.number
     assert notify.notices_of(world.other_district.id)[0].subject_key == made.key
@@ -91,13 +95,17 @@ def test_a_revoked_holder_can_be_granted_the_title_again_under_a_new_number(worl
     assert queries.open_certificates([world.park.id, world.society.id]) == {world.park.id: second}
 
 
-@pytest.mark.parametrize(("verb", "reason"), [
-    ("rectify", "台账不全"), ("revoke", "弄虚作假"), ("withdraw", "不再参加")])
+@pytest.mark.parametrize(
+    ("verb", "reason"), [("rectify", "台账不全"), ("revoke", "弄虚作假"), ("withdraw", "不再参加")]
+)
 def test_a_lost_title_counts_at_once_for_the_holder_and_its_enterprises_and_for_nobody_else(world, verb, reason):
     assert [queries.is_certified(unit.id) for unit in (world.park, world.enterprise, world.district)] == [True] * 3
     service.move_certificate(held_by(world.park), verb, world.office_manager, reason=reason)
     assert [queries.is_certified(unit.id) for unit in (world.park, world.enterprise, world.district)] == [
-        False, False, True]
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_suspended_holder_is_not_certified_and_an_uncertified_unit_never_was(world):

@@ -83,9 +83,24 @@ def test_after_five_wrong_passwords_the_right_one_waits_but_not_from_another_add
     assert client.post("/login", data=form, environ_overrides=there).status_code == 302
 
 
-@pytest.mark.parametrize("address", [
-    "//evil.cn", "https:evil", "https://evil.cn", r"/\evil", r"\\evil", "/\t/evil.cn", "\t//evil.cn", " //evil.cn",
-    "javascript:alert(1)", "evil", "/a\\b", "/a\r\nSet-Cookie: x=1", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//evil.cn",
+        "https:evil",
+        "https://evil.cn",
+        r"/\evil",
+        r"\\evil",
+        "/\t/evil.cn",
+        "\t//evil.cn",
+        " //evil.cn",
+        "javascript:alert(1)",
+        "evil",
+        "/a\\b",
+        "/a\r\nSet-Cookie: x=1",
+        "",
+    ],
+)
 def test_nobody_is_sent_to_another_site_after_signing_in(world, client, address):
     assert not is_local(address)
     assert enter(client, next=address).headers["Location"] == "/"
@@ -165,17 +180,28 @@ def test_a_changed_role_counts_at_the_next_request(world, client):
     service.change_role(queries.live_memberships(user)[0], world.of(world.park), role="viewer")
     db.session.commit()
     assert "生成邀请链接" not in client.get("/organisation").text
-    assert client.post("/organisation/invite", data={"name": "x", "email": "x@example.org", "role": "viewer"}
-                       ).status_code == 403
+    assert (
+        client.post("/organisation/invite", data={"name": "x", "email": "x@example.org", "role": "viewer"}).status_code
+        == 403
+    )
 
 
 def test_forms_without_their_token_are_refused(app, world, client):
     app.config["WTF_CSRF_ENABLED"] = True
     answer = enter(client)
     assert (answer.status_code, live()) == (400, [])
-    for path in ("/logout", "/switch", "/me", "/me/password", "/me/sessions/others/end", "/organisation/edit",
-                 "/organisation/invite", "/organisation/invitations/withdraw", "/organisation/people/x",
-                 "/invitations/x"):
+    for path in (
+        "/logout",
+        "/switch",
+        "/me",
+        "/me/password",
+        "/me/sessions/others/end",
+        "/organisation/edit",
+        "/organisation/invite",
+        "/organisation/invitations/withdraw",
+        "/organisation/people/x",
+        "/invitations/x",
+    ):
         assert client.post(path).status_code == 400, path
 
 
@@ -251,8 +277,10 @@ def test_a_new_password_keeps_this_browser_in_and_throws_the_others_out(app, wor
     enter(client)
     other = app.test_client()
     enter(other)
-    assert client.post("/me/password", data={"old": "falsch", "new": NEW_PASSWORD, "again": NEW_PASSWORD}
-                       ).status_code == 422
+    assert (
+        client.post("/me/password", data={"old": "falsch", "new": NEW_PASSWORD, "again": NEW_PASSWORD}).status_code
+        == 422
+    )
     wrong = client.post("/me/password", data={"old": PASSWORD, "new": NEW_PASSWORD, "again": "anders"})
     assert (wrong.status_code, "两次输入的新密码不一样" in wrong.text, NEW_PASSWORD in wrong.text) == (422, True, False)
     kept = cookie(client)
@@ -292,11 +320,19 @@ def test_the_device_list_costs_the_same_with_one_session_and_with_thirty(world, 
     assert many == few
 
 
-@pytest.mark.parametrize(("agent", "word"), [
-    ("Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0", "Edge · Windows"),
-    ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/116 MicroMessenger/8.0", "微信 · Android"),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari · iPhone"),
-    ("curl/8.0", "未知设备"), ("", "未知设备")])
+@pytest.mark.parametrize(
+    ("agent", "word"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0",
+            "Edge · Windows",
+        ),
+        ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/116 MicroMessenger/8.0", "微信 · Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari · iPhone"),
+        ("curl/8.0", "未知设备"),
+        ("", "未知设备"),
+    ],
+)
 def test_a_device_is_named_in_two_words(agent, word):
     assert device_word(agent) == word
 
@@ -377,8 +413,11 @@ def test_others_see_the_card_without_any_form_and_cannot_post_one(world, client,
     page = client.get("/organisation").text
     assert manager_of(world.park) in page
     assert "/organisation/" not in page
-    for path, data in (("edit", {"intro": "x"}), ("invite", {"name": "x", "email": "x@example.org", "role": "viewer"}),
-                       (f"people/{queries.members_of(world.park)[0].key}", {"role": "end"})):
+    for path, data in (
+        ("edit", {"intro": "x"}),
+        ("invite", {"name": "x", "email": "x@example.org", "role": "viewer"}),
+        (f"people/{queries.members_of(world.park)[0].key}", {"role": "end"}),
+    ):
         assert client.post(f"/organisation/{path}", data=data).status_code == 403
     assert world.park.intro == ""
 

@@ -23,8 +23,16 @@ from kcz_match.web.deeds import SUBJECTS, action_word
 from tests.factories import sign_in
 
 CODE = "91440101MA5D1B2C3" + check_digit("91440101MA5D1B2C3")
-PAGES = ["/admin", "/admin/organisations", "/admin/organisations/new", "/admin/users", "/admin/rules", "/admin/audit",
-         "/admin/jobs", "/admin/health"]
+PAGES = [
+    "/admin",
+    "/admin/organisations",
+    "/admin/organisations/new",
+    "/admin/users",
+    "/admin/rules",
+    "/admin/audit",
+    "/admin/jobs",
+    "/admin/health",
+]
 
 
 @pytest.fixture
@@ -91,8 +99,9 @@ def test_every_page_answers_the_office(world, office):
 
 def test_every_deed_needs_the_token_of_its_form(app, world, office):
     app.config["WTF_CSRF_ENABLED"] = True
-    deeds = [str(rule) for rule in app.url_map.iter_rules()
-             if rule.endpoint.startswith("admin.") and "POST" in rule.methods]
+    deeds = [
+        str(rule) for rule in app.url_map.iter_rules() if rule.endpoint.startswith("admin.") and "POST" in rule.methods
+    ]
     paths = [re.sub(r"<[^>]+>", "1", path) for path in deeds]
     assert len(paths) > 10
     assert {path: office.post(path).status_code for path in paths} == dict.fromkeys(paths, 400)
@@ -102,8 +111,13 @@ def test_what_does_not_exist_is_not_found(world, office):
     for path in ("/admin/organisations/nothing", "/admin/users/nothing"):
         assert office.get(path).status_code == 404
     park = queries.members_of(world.park)[0].user
-    for path in ("/admin/organisations/nothing/move", "/admin/certificates/nothing/move", "/admin/jobs/99/retry",
-                 f"/admin/users/{park.key}/sessions/nothing/end", f"{card(world.park)}/people/nothing"):
+    for path in (
+        "/admin/organisations/nothing/move",
+        "/admin/certificates/nothing/move",
+        "/admin/jobs/99/retry",
+        f"/admin/users/{park.key}/sessions/nothing/end",
+        f"{card(world.park)}/people/nothing",
+    ):
         assert office.post(path, data={"verb": "verify", "role": "viewer"}).status_code == 404, path
 
 
@@ -126,8 +140,12 @@ def test_the_list_costs_the_same_with_one_row_and_with_thirty(world, office, cou
     few = count_queries(lambda: office.get("/admin/organisations?text=压铸服务团"))
     for number in range(30):
         service.register_organisation(
-            world.office_manager, kind="service_team", full_name=f"示例·第{number}团", level="industry",
-            parent_id=(world.society if number % 2 else world.other_society).id)
+            world.office_manager,
+            kind="service_team",
+            full_name=f"示例·第{number}团",
+            level="industry",
+            parent_id=(world.society if number % 2 else world.other_society).id,
+        )
     db.session.commit()
     many = count_queries(lambda: office.get("/admin/organisations?text=示例"))
     page = office.get("/admin/organisations?text=示例").text
@@ -137,15 +155,23 @@ def test_the_list_costs_the_same_with_one_row_and_with_thirty(world, office, cou
 
 
 def test_a_unit_is_registered_verified_and_given_its_first_manager(world, office):
-    typed = {"kind": "park", "full_name": "示例·新园区", "district_code": "440111", "credit_code": CODE.lower(),
-             "aliases": "旧名\n别名", "intro": "做电池"}
+    typed = {
+        "kind": "park",
+        "full_name": "示例·新园区",
+        "district_code": "440111",
+        "credit_code": CODE.lower(),
+        "aliases": "旧名\n别名",
+        "intro": "做电池",
+    }
     address = office.post("/admin/organisations/new", data=typed).headers["Location"]
     unit = queries.organisations(text="示例·新园区")[0]
     assert address == card(unit)
     assert (unit.state, unit.credit_code) == ("unverified", CODE)
     assert [item.name for item in unit.aliases] == ["旧名", "别名"]
-    office.post(f"{card(unit)}/move", data={"verb": "verify", "version": version_on(
-        office.get(card(unit)).text, f"{card(unit)}/move")})
+    office.post(
+        f"{card(unit)}/move",
+        data={"verb": "verify", "version": version_on(office.get(card(unit)).text, f"{card(unit)}/move")},
+    )
     assert unit.state == "verified"
     office.post(f"{card(unit)}/invite", data={"name": "新人", "email": "neu@example.org", "role": "manager"})
     page = office.get(card(unit)).text
@@ -155,23 +181,51 @@ def test_a_unit_is_registered_verified_and_given_its_first_manager(world, office
 
 
 def test_a_refused_registration_keeps_every_character_and_points_at_each_field(world, office):
-    typed = {"kind": "enterprise", "full_name": '示例·"引号"<厂>', "short_name": "短 & 名", "credit_code": "123",
-             "district_code": "440112", "parent_id": "", "level": "", "intro": "第一行\n第二行",
-             "aliases": "别名一\n别名二", "members": [str(world.society.id)]}
+    typed = {
+        "kind": "enterprise",
+        "full_name": '示例·"引号"<厂>',
+        "short_name": "短 & 名",
+        "credit_code": "123",
+        "district_code": "440112",
+        "parent_id": "",
+        "level": "",
+        "intro": "第一行\n第二行",
+        "aliases": "别名一\n别名二",
+        "members": [str(world.society.id)],
+    }
     count = len(queries.organisations())
     answer = office.post("/admin/organisations/new", data=typed)
     assert answer.status_code == 422
-    for piece in ("示例·&#34;引号&#34;&lt;厂&gt;", "短 &amp; 名", 'value="123"', "第一行\n第二行", "别名一\n别名二",
-                  '<option value="440112" selected>', '<option value="enterprise" selected>',
-                  f'value="{world.society.id}" checked', 'href="#f-credit_code"', 'href="#f-parent_id"',
-                  "请选择企业所属的园区或区科协。", "应为 18 位，现在是 3 位"):
+    for piece in (
+        "示例·&#34;引号&#34;&lt;厂&gt;",
+        "短 &amp; 名",
+        'value="123"',
+        "第一行\n第二行",
+        "别名一\n别名二",
+        '<option value="440112" selected>',
+        '<option value="enterprise" selected>',
+        f'value="{world.society.id}" checked',
+        'href="#f-credit_code"',
+        'href="#f-parent_id"',
+        "请选择企业所属的园区或区科协。",
+        "应为 18 位，现在是 3 位",
+    ):
         assert piece in answer.text, piece
     assert len(queries.organisations()) == count
 
 
 def test_fields_that_are_not_on_the_form_change_nothing(world, office):
-    office.post("/admin/organisations/new", data={
-        "kind": "society", "full_name": "示例·新学会", "level": "city", "state": "verified", "is_demo": "1", "id": "1"})
+    office.post(
+        "/admin/organisations/new",
+        data={
+            "kind": "society",
+            "full_name": "示例·新学会",
+            "level": "city",
+            "state": "verified",
+            "is_demo": "1",
+            "id": "1",
+        },
+    )
     unit = queries.organisations(text="示例·新学会")[0]
     assert (unit.state, unit.is_demo) == ("unverified", False)
 
@@ -219,8 +273,16 @@ def test_of_two_posts_in_the_same_moment_exactly_one_is_done(world, office, offi
     deeds = [(office, "rectify"), (officer, "revoke")]
     db.session.rollback()
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda deed: super(type(deed[0]), deed[0]).open(
-            action, method="POST", data={"verb": deed[1], "reason": "同时", "version": version}).status_code, deeds))
+        answers = list(
+            pool.map(
+                lambda deed: (
+                    super(type(deed[0]), deed[0])
+                    .open(action, method="POST", data={"verb": deed[1], "reason": "同时", "version": version})
+                    .status_code
+                ),
+                deeds,
+            )
+        )
     assert sorted(answers) == [302, 409]
     assert len(audit.entries_of(db.session.get(Certificate, certificate.id))) == 2
     assert audit.verify()[1] is None
@@ -418,8 +480,14 @@ def test_every_kind_of_entry_is_shown_in_words(world, office):
     service.move_organisation(world.society, "suspend", world.office_manager, reason="材料<过期>")
     db.session.commit()
     page = office.get("/admin/audit").text
-    for piece in (need.title, "草稿 → 待区科协审核", "管理员 → 只读", "重新排队", "材料&lt;过期&gt;",
-                  f'href="{card(world.society)}"'):
+    for piece in (
+        need.title,
+        "草稿 → 待区科协审核",
+        "管理员 → 只读",
+        "重新排队",
+        "材料&lt;过期&gt;",
+        f'href="{card(world.society)}"',
+    ):
         assert piece in page, piece
     assert "None" not in page
 
@@ -444,8 +512,9 @@ def test_parked_jobs_are_shown_with_their_error_and_retried(world, office, offic
 
 def test_the_job_page_costs_the_same_with_one_job_and_with_thirty(world, office, count_queries):
     def park(count: int) -> None:
-        db.session.add_all(Job(task="index_record", args={}, status=JobStatus.PARKED, run_at=job_time, error="x")
-                           for _ in range(count))
+        db.session.add_all(
+            Job(task="index_record", args={}, status=JobStatus.PARKED, run_at=job_time, error="x") for _ in range(count)
+        )
         db.session.commit()
 
     job_time = world.park.created_at
@@ -466,8 +535,13 @@ def test_the_health_page_shows_every_examination(world, office):
 
 
 def test_a_unit_with_markup_in_its_name_is_shown_as_typed(world, office):
-    unit = service.register_organisation(world.office_manager, kind="society", level="city",
-                                         full_name="<script>alert(1)</script>{{7*7}}", intro="</textarea><b>")
+    unit = service.register_organisation(
+        world.office_manager,
+        kind="society",
+        level="city",
+        full_name="<script>alert(1)</script>{{7*7}}",
+        intro="</textarea><b>",
+    )
     db.session.commit()
     for path in (card(unit), "/admin", "/admin/organisations", "/admin/audit"):
         page = office.get(path).text

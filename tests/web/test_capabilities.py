@@ -8,9 +8,14 @@ from kcz_match.core.db import db, new_key
 from tests import factories
 from tests.factories import sign_in
 
-FORM = {name: value for name, value in factories.CAPABILITY.items()} | {
-    "claims-0-name": "漏检率", "claims-0-value": "0.06", "claims-0-unit": "%", "claims-0-evidence": "检测报告",
-    "claims-0-dated_on": "2026-05-01", "version": "0"}
+FORM = factories.CAPABILITY | {
+    "claims-0-name": "漏检率",
+    "claims-0-value": "0.06",
+    "claims-0-unit": "%",
+    "claims-0-evidence": "检测报告",
+    "claims-0-dated_on": "2026-05-01",
+    "version": "0",
+}
 
 
 def text_of(response):
@@ -39,8 +44,9 @@ def test_a_stranger_does_not_see_price_or_contact(world, client):
 
 def test_a_wrong_date_and_a_claim_without_a_value_are_named_by_row(world, client):
     sign_in(client, world.of(world.society))
-    refused = client.post(f"/capabilities/{new_key()}/edit",
-                          data=FORM | {"claims-0-value": "", "claims-0-dated_on": "去年五月"})
+    refused = client.post(
+        f"/capabilities/{new_key()}/edit", data=FORM | {"claims-0-value": "", "claims-0-dated_on": "去年五月"}
+    )
     assert refused.status_code == 422
     assert "第 1 行指标没有数值" in text_of(refused) and "日期“去年五月”读不出来" in text_of(refused)
     assert db.session.scalars(select(Capability)).all() == []

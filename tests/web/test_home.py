@@ -20,11 +20,18 @@ def test_each_role_sees_what_waits_for_it(world, client):
     world.need("district_approved", title="等办公室的需求")
     world.capability("submitted")
     waits = {}
-    for name, actor in {"district": world.of(world.district), "office": world.office_manager,
-                        "society": world.of(world.society), "enterprise": world.of(world.enterprise)}.items():
+    for name, actor in {
+        "district": world.of(world.district),
+        "office": world.office_manager,
+        "society": world.of(world.society),
+        "enterprise": world.of(world.enterprise),
+    }.items():
         sign_in(client, actor)
         waits[name] = text_of(client.get("/"))
-    assert "审核需求：一体化压铸件在线缺陷检测" in waits["district"] and "等办公室的需求" not in waits["district"].split("我的需求")[0]
+    assert (
+        "审核需求：一体化压铸件在线缺陷检测" in waits["district"]
+        and "等办公室的需求" not in waits["district"].split("我的需求")[0]
+    )
     assert "审核需求：等办公室的需求" in waits["office"]
     assert f"审核能力：{factories.CAPABILITY['title']}" in waits["society"]
     assert "没有等您办理的事" in waits["enterprise"]
@@ -51,8 +58,19 @@ def test_every_answer_carries_the_security_heads(world, client, address):
     assert heads["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("words", ["' OR 1=1--", "\" NEAR( * ^ -", "%", "a" * 5000, "\x00\x0b", "<script>alert(1)</script>",
-                                   "{{7*7}}", "GZ-HP-2026-N9999"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "' OR 1=1--",
+        '" NEAR( * ^ -',
+        "%",
+        "a" * 5000,
+        "\x00\x0b",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "GZ-HP-2026-N9999",
+    ],
+)
 def test_strange_words_in_the_search_box_are_words(world, client, words):
     world.need()
     answer = client.get("/search", query_string={"q": words, "kind": "need"})

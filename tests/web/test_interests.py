@@ -44,8 +44,10 @@ def test_a_third_party_cannot_read_an_interest(world, client, pair):
 
 def test_too_long_an_answer_keeps_the_text_and_names_the_question(world, client, pair):
     sign_in(client, world.of(world.enterprise))
-    refused = client.post(f"/interests/new/{pair[0].key}/{pair[1].key}",
-                          data=ANSWERS | {"cooperation": "谈" * 501, "about_us": "我们写的介绍"})
+    refused = client.post(
+        f"/interests/new/{pair[0].key}/{pair[1].key}",
+        data=ANSWERS | {"cooperation": "谈" * 501, "about_us": "我们写的介绍"},
+    )
     assert refused.status_code == 422
     assert "想要怎样的合作”请写 1–500 个字，现在 501 字" in text_of(refused)
     assert "我们写的介绍" in text_of(refused)

@@ -94,7 +94,7 @@ def test_a_field_with_a_free_tier_offers_the_choice_and_a_fixed_one_only_shows_i
 def test_ticks_and_choices_show_what_is_chosen(render):
     ticks = render(FORMS + '{{ row(field.modes, ["joint"], tier=false) }}')
     assert re.findall(r'value="(\w+)" checked', ticks) == ["joint"]
-    choice = render(FORMS + '{{ row(field.min_trl, 6, tier=false) }}')
+    choice = render(FORMS + "{{ row(field.min_trl, 6, tier=false) }}")
     assert re.findall(r'value="(\w*)" selected', choice) == ["6"]
 
 
@@ -104,7 +104,9 @@ def test_indicator_rows_come_back_as_typed_with_the_error_in_its_cell(render):
     text = render(FORMS + "{{ indicators_editor(rows, errors, spare=1) }}", rows=rows, errors=errors)
     body = text.split("<template")[0]
     assert re.findall(r'name="(indicators-\d-name)" value="(.*?)"', body) == [
-        ("indicators-0-name", "漏检率"), ("indicators-1-name", "")]
+        ("indicators-0-name", "漏检率"),
+        ("indicators-1-name", ""),
+    ]
     assert re.search(r'name="indicators-0-target" value="大幅提升"[^>]*aria-invalid="true"', body)
     assert re.findall(r'name="indicators-0-(?:direction|must)".*?value="(\w+)" selected', body) == ["le", "0"]
 
@@ -146,11 +148,14 @@ def test_nothing_to_do_shows_no_buttons(render):
 LISTS = '{% from "macros/lists.html" import pager, tabs %}{% macro to(n) %}?page={{ n }}{% endmacro %}'
 
 
-@pytest.mark.parametrize(("page", "pages", "links"), [
-    (1, 1, []),
-    (1, 2, ["2", "2"]),
-    (6, 12, ["5", "1", "4", "5", "7", "8", "12", "7"]),
-])
+@pytest.mark.parametrize(
+    ("page", "pages", "links"),
+    [
+        (1, 1, []),
+        (1, 2, ["2", "2"]),
+        (6, 12, ["5", "1", "4", "5", "7", "8", "12", "7"]),
+    ],
+)
 def test_a_pager_links_first_last_and_neighbours_and_is_absent_for_one_page(render, page, pages, links):
     text = render(LISTS + "{{ pager(page, pages, 300, to) }}", page=page, pages=pages)
     assert re.findall(r"\?page=(\d+)", text) == links

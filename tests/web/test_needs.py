@@ -9,8 +9,14 @@ from tests import factories
 from tests.factories import sign_in
 
 FORM = {name: value for name, value in factories.NEED.items() if name != "modes"} | {
-    "modes": ["joint"], "indicators-0-name": "漏检率", "indicators-0-target": "0.1", "indicators-0-unit": "%",
-    "indicators-0-direction": "le", "indicators-0-must": "1", "version": "0"}
+    "modes": ["joint"],
+    "indicators-0-name": "漏检率",
+    "indicators-0-target": "0.1",
+    "indicators-0-unit": "%",
+    "indicators-0-direction": "le",
+    "indicators-0-must": "1",
+    "version": "0",
+}
 
 
 def text_of(response):
@@ -39,7 +45,7 @@ def test_saving_on_an_old_version_is_refused_and_the_page_keeps_the_typed_text(w
 def test_a_refused_submission_keeps_every_character_and_writes_nothing(world, client):
     sign_in(client, world.of(world.enterprise))
     key = new_key()
-    typed = FORM | {"modes": [], "title": "很" * 61, "problem": "一段 <b>难题</b> & 引号\"", "then": "submit"}
+    typed = FORM | {"modes": [], "title": "很" * 61, "problem": '一段 <b>难题</b> & 引号"', "then": "submit"}
     refused = client.post(f"/needs/{key}/edit", data=typed)
     assert refused.status_code == 422
     assert "最多 60 字，现在 61 字" in text_of(refused)

@@ -42,15 +42,18 @@ def test_a_moment_without_a_zone_is_refused():
         shown.moment(dt.datetime(2026, 11, 24, 17))  # noqa: DTZ001 - the mistake under test
 
 
-@pytest.mark.parametrize(("due", "words", "pressure"), [
-    (at(26, 17), f"剩{THIN}2{THIN}个工作日", "calm"),
-    (at(25, 17), f"剩{THIN}1{THIN}个工作日", "soon"),
-    (at(24, 18), f"今天{THIN}18:00{THIN}前", "soon"),
-    (at(24, 10), "已超期", "late"),
-    (at(20, 17), f"已超期{THIN}2{THIN}个工作日", "late"),
-    (dt.date(2026, 11, 30), f"剩{THIN}4{THIN}个工作日", "calm"),
-    (dt.date(2027, 5, 24), f"还有{THIN}6{THIN}个月", "calm"),
-])
+@pytest.mark.parametrize(
+    ("due", "words", "pressure"),
+    [
+        (at(26, 17), f"剩{THIN}2{THIN}个工作日", "calm"),
+        (at(25, 17), f"剩{THIN}1{THIN}个工作日", "soon"),
+        (at(24, 18), f"今天{THIN}18:00{THIN}前", "soon"),
+        (at(24, 10), "已超期", "late"),
+        (at(20, 17), f"已超期{THIN}2{THIN}个工作日", "late"),
+        (dt.date(2026, 11, 30), f"剩{THIN}4{THIN}个工作日", "calm"),
+        (dt.date(2027, 5, 24), f"还有{THIN}6{THIN}个月", "calm"),
+    ],
+)
 def test_a_deadline_counts_working_days(due: shown.Day, words: str, pressure: str):
     assert (shown.remaining(due, NOW), shown.pressure(due, NOW)) == (words, pressure)
 
@@ -60,27 +63,52 @@ def test_a_deadline_on_a_weekend_before_the_next_working_day_names_its_day():
     assert shown.remaining(at(28, 12), friday) == "11月28日 周六前"
 
 
-@pytest.mark.parametrize(("seconds", "words"), [
-    (0, "刚刚"), (59, "刚刚"), (60, f"1{THIN}分钟前"), (3599, f"59{THIN}分钟前"), (86_400, f"1{THIN}天前"),
-    (86_400 * 95, f"3{THIN}个月前"), (86_400 * 800, f"2{THIN}年前"), (-30, "刚刚"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "刚刚"),
+        (59, "刚刚"),
+        (60, f"1{THIN}分钟前"),
+        (3599, f"59{THIN}分钟前"),
+        (86_400, f"1{THIN}天前"),
+        (86_400 * 95, f"3{THIN}个月前"),
+        (86_400 * 800, f"2{THIN}年前"),
+        (-30, "刚刚"),
+    ],
+)
 def test_how_long_ago_is_told_in_one_unit(seconds: int, words: str):
     assert shown.ago(NOW - dt.timedelta(seconds=seconds), NOW) == words
 
 
-@pytest.mark.parametrize(("value", "unit", "text"), [
-    (12345.5, "次/月", f"12,345.5{THIN}次/月"), (8.0, "s", f"8{THIN}s"), (0, "", "0"), (0.1, "%", f"0.1{THIN}%"),
-    (-3, "", "-3"), (None, "万元", ""), (100, "", "100"), (1_000_000, "", "1,000,000"),
-])
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (12345.5, "次/月", f"12,345.5{THIN}次/月"),
+        (8.0, "s", f"8{THIN}s"),
+        (0, "", "0"),
+        (0.1, "%", f"0.1{THIN}%"),
+        (-3, "", "-3"),
+        (None, "万元", ""),
+        (100, "", "100"),
+        (1_000_000, "", "1,000,000"),
+    ],
+)
 def test_numbers_keep_their_digits_and_stand_apart_from_the_unit(value: float | None, unit: str, text: str):
     assert shown.number(value, unit) == text
 
 
-@pytest.mark.parametrize(("low", "high", "text"), [
-    (30, 50, f"30–50{THIN}万元"), (None, 50, f"50{THIN}万元以内"), (30, None, f"30{THIN}万元起"),
-    (30, 30, f"30{THIN}万元"),
-    (None, None, "未填"), (0, 50, f"0–50{THIN}万元"), (8000, 12_000, f"8,000{THIN}万元–1.2{THIN}亿元"),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (30, 50, f"30–50{THIN}万元"),
+        (None, 50, f"50{THIN}万元以内"),
+        (30, None, f"30{THIN}万元起"),
+        (30, 30, f"30{THIN}万元"),
+        (None, None, "未填"),
+        (0, 50, f"0–50{THIN}万元"),
+        (8000, 12_000, f"8,000{THIN}万元–1.2{THIN}亿元"),
+    ],
+)
 def test_a_range_of_money_reads_as_people_say_it(low: float | None, high: float | None, text: str):
     assert shown.wan_range(low, high) == text
 
@@ -122,10 +150,19 @@ class Record:
     state = NeedState.RETURNED
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (Tier.CONSENT, "同意后"), (Direction.AT_MOST, "≤"), (OrganisationKind.SOCIETY, "学会"), (Role.VIEWER, "只读"),
-    (Clarity.VAGUE, "模糊"), (Record(), "退回修改"), (None, ""), ("别的", "别的"),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Tier.CONSENT, "同意后"),
+        (Direction.AT_MOST, "≤"),
+        (OrganisationKind.SOCIETY, "学会"),
+        (Role.VIEWER, "只读"),
+        (Clarity.VAGUE, "模糊"),
+        (Record(), "退回修改"),
+        (None, ""),
+        ("别的", "别的"),
+    ],
+)
 def test_label_knows_the_words_of_tiers_kinds_roles_and_states(value: object, text: str):
     assert shown.label(value) == text
 
@@ -144,9 +181,18 @@ def test_a_message_offers_to_take_the_deed_back():
 
 
 def test_typed_rows_come_back_in_the_order_of_their_numbers_without_blank_rows_at_the_end():
-    items = [("title", "x"), ("indicators-10-name", "节拍"), ("indicators-2-name", ""), ("indicators-0-name", "漏检率"),
-             ("indicators-0-must", "1"), ("indicators-11-name", " "), ("indicators-11-must", "1"),
-             ("claims-0-name", "y"), ("indicators-x-name", "?"), ("indicators--name", "?"),
-             ("indicators-99999-name", "?")]
+    items = [
+        ("title", "x"),
+        ("indicators-10-name", "节拍"),
+        ("indicators-2-name", ""),
+        ("indicators-0-name", "漏检率"),
+        ("indicators-0-must", "1"),
+        ("indicators-11-name", " "),
+        ("indicators-11-must", "1"),
+        ("claims-0-name", "y"),
+        ("indicators-x-name", "?"),
+        ("indicators--name", "?"),
+        ("indicators-99999-name", "?"),
+    ]
     assert typed_rows(items, "indicators") == [{"name": "漏检率", "must": "1"}, {"name": ""}, {"name": "节拍"}]
     assert typed_rows([], "indicators") == []

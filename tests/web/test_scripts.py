@@ -67,7 +67,11 @@ def test_rows_are_added_with_the_next_number_and_removed(page):
     assert page.locator(names).last.get_attribute("name") == "indicators-4-name"
     page.click("#rows-indicators [data-row-remove] >> nth=0")
     assert [page.locator(names).nth(place).get_attribute("name") for place in range(4)] == [
-        "indicators-1-name", "indicators-2-name", "indicators-3-name", "indicators-4-name"]
+        "indicators-1-name",
+        "indicators-2-name",
+        "indicators-3-name",
+        "indicators-4-name",
+    ]
 
 
 def test_a_counter_tells_when_a_text_is_too_long(page):
