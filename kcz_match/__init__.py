@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from kcz_match import cli, config
-from kcz_match.accounts import sessions
+from kcz_match.accounts import passwords, sessions
 from kcz_match.core.db import db, engine_options
 from kcz_match.matching import engine
 
@@ -41,6 +41,7 @@ def create_app(overrides: Mapping[str, object] | None = None) -> Flask:
         int(str(values["FOLD_ROWS"])),
         int(str(values["ENCODER_THREADS"])),
     )
+    passwords.set_memory(int(str(values["PASSWORD_KIB"])))
     cli.init_app(app)
     _init_web(app, values)
     return app

@@ -46,6 +46,7 @@ SETTINGS: dict[str, Setting] = {
     "ABSOLUTE_HOURS": Setting(12, int, "a session ends after so many hours in any case"),
     "LOCKOUT_TRIES": Setting(5, int, "wrong passwords for one account from one address before a pause"),
     "LOCKOUT_MINUTES": Setting(30, int, "length of that pause, and the span in which tries are counted"),
+    "PASSWORD_KIB": Setting(65536, int, "memory in KiB that one argon2id password hash takes"),
     "INVITATION_DAYS": Setting(7, int, "life of an invitation link in days"),
     "REPLY_WORKDAYS": Setting(5, int, "working days to answer an interest"),
     "REVIEW_WORKDAYS": Setting(3, int, "working days for one level of review"),

@@ -19,8 +19,11 @@ from tests import factories
 from tests.letters import Letters
 
 
+SETTINGS = {"SECRET_KEY": "for tests only", "DEMO": False, "PASSWORD_KIB": 64}
+
+
 def _make(folder: Path, fill: Callable[[], None]) -> Path:
-    app = create_app({"DATA": folder, "INDEXES": folder / "indexes", "SECRET_KEY": "for tests only"})
+    app = create_app(SETTINGS | {"DATA": folder, "INDEXES": folder / "indexes"})
     with app.app_context():
         migrating.upgrade()
         fill()
@@ -44,20 +47,34 @@ def world_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _make(tmp_path_factory.mktemp("world"), factories.build_world)
 
 
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The one application of this process; each test that asks for ``app`` gives it a fresh database."""
+    folder = tmp_path_factory.mktemp("site")
+    return create_app(SETTINGS | {"DATA": folder, "INDEXES": folder / "indexes"})
+
+
 @pytest.fixture
-def app(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """An application with a database of its own, empty unless the test asks for ``world``; inside its context."""
-    source = "world_database" if "world" in request.fixturenames else "empty_database"
-    shutil.copy(request.getfixturevalue(source), tmp_path / "kcz.sqlite3")
-    app = create_app({"DATA": tmp_path, "INDEXES": tmp_path / "indexes", "SECRET_KEY": "for tests only", "DEMO": False})
-    app.testing = True
-    app.config["WTF_CSRF_ENABLED"] = False
+def app(site: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application with a database of its own, empty unless the test asks for ``world``; inside its context."""
+    folder = Path(site.config["DATA"])
+    source = request.getfixturevalue("world_database" if "world" in request.fixturenames else "empty_database")
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    shutil.copy(source, folder / "kcz.sqlite3")
+    settings = dict(site.config)
+    site.testing = True
+    site.config["WTF_CSRF_ENABLED"] = False
+    site.test_client_class = None
+    engine.configure(site.config["ENCODER"], site.config["INDEXES"], site.config["FOLD_ROWS"])
     engine.set_encoder_for_tests(Letters())
-    with app.app_context():
-        yield app
+    with site.app_context():
+        yield site
         db.session.close()
         db.engine.dispose()
     engine.set_encoder_for_tests(None)
+    site.config.clear()
+    site.config.update(settings)
 
 
 @pytest.fixture

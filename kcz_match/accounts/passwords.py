@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import unicodedata
 
@@ -13,21 +14,32 @@ CLASSES_NEEDED = 3
 COMMON = ("password", "admin", "qwerty", "abc123", "123456", "iloveyou", "kczmatch", "woaini", "guangzhou", "a1b2c3")
 AT_ONCE = threading.BoundedSemaphore(2)
 
-_hasher = PasswordHasher()
-_nobody = _hasher.hash("nobody has this password")
+_state = {"hasher": PasswordHasher()}
+
+
+def set_memory(kib: int) -> None:
+    """Let a hash take so many KiB of memory; called once when the application is made."""
+    if _state["hasher"].memory_cost != kib:
+        _state["hasher"] = PasswordHasher(memory_cost=kib)
+        _hash_of_nobody.cache_clear()
+
+
+@functools.cache
+def _hash_of_nobody() -> str:
+    return _state["hasher"].hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password, taken as typed after NFC; at most two are computed at once."""
     with AT_ONCE:
-        return _hasher.hash(unicodedata.normalize("NFC", password))
+        return _state["hasher"].hash(unicodedata.normalize("NFC", password))
 
 
 def is_right(stored: str, password: str) -> bool:
     """Say whether ``password`` has the hash ``stored``; an empty ``stored`` costs the same time and is False."""
     with AT_ONCE:
         try:
-            _hasher.verify(stored or _nobody, unicodedata.normalize("NFC", password))
+            _state["hasher"].verify(stored or _hash_of_nobody(), unicodedata.normalize("NFC", password))
         except (VerificationError, InvalidHashError):
             return False
     return bool(stored)

@@ -28,7 +28,9 @@ def one_database(empty_database, tmp_path_factory):
     """One database for all cases: each takes its changes back."""
     folder = tmp_path_factory.mktemp("lifecycles")
     shutil.copy(empty_database, folder / "kcz.sqlite3")
-    app = create_app({"DATA": folder, "INDEXES": folder / "indexes", "SECRET_KEY": "for tests only"})
+    app = create_app(
+        {"DATA": folder, "INDEXES": folder / "indexes", "SECRET_KEY": "for tests only", "PASSWORD_KIB": 64}
+    )
     with app.app_context():
         yield
         db.session.close()
