@@ -18,7 +18,6 @@ from kcz_match.matching import engine
 from tests import factories
 from tests.letters import Letters
 
-
 SETTINGS = {"SECRET_KEY": "for tests only", "DEMO": False, "PASSWORD_KIB": 64}
 
 

@@ -152,12 +152,12 @@ def _scored(
     return Scored(ids[place], sum(mine.values()), mine, fields, float(token_similarity[place]), match)
 
 
-BANDS: tuple[tuple[str, float], ...] = (("strong", 9.5), ("possible", 5.2), ("weak", 3.7))
+BANDS: tuple[tuple[str, float], ...] = (("strong", 8.5), ("possible", 6.0), ("weak", 5.0))
 
 
 def band(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:
     """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` (below the floor) for one answer.
 
-    ``BANDS`` was read off the 45 needs of tests/data/match-small and is not calibrated yet; see docs/matching.md.
+    ``BANDS`` was set on two labelled sets with `scripts/calibrate_bands.py`; its figures stand in docs/matching.md.
     """
     return next((name for name, least in bands if scored.score >= least), "none")

@@ -3,6 +3,7 @@
 import http.client
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -39,29 +40,38 @@ OTHER_CAPABILITIES = (
 )
 
 
+def at_the_site(server, deed):
+    """Run ``deed`` in the site's own application, in a thread of its own: Playwright keeps this one's event loop."""
+
+    def run():
+        with create_app(server.settings).app_context():
+            try:
+                return deed()
+            finally:
+                db.session.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(run).result()
+
+
 @pytest.fixture(scope="module")
 def world(server):
     """The organisations of the story, and four capabilities that the worker puts into the index."""
-    app = create_app(server.settings)
-    with app.app_context():
+
+    def build():
         factories.build_world()
         made = factories.World()
         made.capability()
         for texts in OTHER_CAPABILITIES:
             made.capability(rows=[Claim(name="示例指标", value="1", unit="个")], **texts)
-        names = {
-            "enterprise": f"officer{made.enterprise.id}@example.org",
-            "office": "office@example.org",
-            "district": f"officer{made.district.id}@example.org",
-            "society": f"officer{made.society.id}@example.org",
-        }
         deadline = time.monotonic() + 120
         while db.session.query(Job).filter(Job.status != JobStatus.DONE, Job.task.like("index%")).count():
             assert time.monotonic() < deadline, "the worker did not index the capabilities in two minutes"
             db.session.rollback()
             time.sleep(0.3)
-        db.session.close()
-    return names
+        return {name: f"officer{getattr(made, name).id}@example.org" for name in ("enterprise", "district", "society")}
+
+    return at_the_site(server, build) | {"office": "office@example.org"}
 
 
 def fill_need(page):
@@ -205,10 +215,9 @@ def test_a_published_record_is_found_within_two_seconds_in_every_web_worker(serv
     words = "超疏水自清洁玻璃幕墙涂层"
     for _ in range(8):  # both web workers have loaded the encoder before the clock starts
         assert f">{words}</a>" not in search(words)
-    app = create_app(server.settings)
-    with app.app_context():
-        made = factories.World()
-        made.capability(
+
+    def publish():
+        factories.World().capability(
             title=words,
             keywords="超疏水 幕墙",
             industries=["build"],
@@ -216,10 +225,11 @@ def test_a_published_record_is_found_within_two_seconds_in_every_web_worker(serv
             method="溶胶凝胶法制备纳米粗糙结构，低表面能改性，雨水自洁。",
             rows=(),
         )
-        committed = time.monotonic()
-        db.session.close()
+        return time.monotonic()
+
+    committed = at_the_site(server, publish)
     found = 0
-    while found < 6:
+    while found < 12:
         body = search(words)
         hit = f">{words}</a>" in body
         assert hit or time.monotonic() - committed < 2, "not searchable two seconds after publication"

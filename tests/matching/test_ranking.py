@@ -57,6 +57,6 @@ def test_a_record_found_by_words_alone_has_a_score():
     assert one.cosines == {}
 
 
-@pytest.mark.parametrize(("score", "name"), [(9.5, "strong"), (9.4, "possible"), (5.1, "weak"), (3.6, "none")])
+@pytest.mark.parametrize(("score", "name"), [(8.5, "strong"), (8.4, "possible"), (5.9, "weak"), (4.9, "none")])
 def test_a_band_is_the_first_whose_threshold_the_score_reaches(score, name):
     assert band(Scored(1, score, {})) == name

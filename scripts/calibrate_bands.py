@@ -1,0 +1,131 @@
+"""Print what the bands rest on: how often an answer at or above a score is right, on labelled needs.
+
+    python scripts/calibrate_bands.py
+
+Labelled are the fictional demo needs (`fits` in scripts/demo/capabilities.json) and tests/data/match-small.  The second
+table tells how close the best pair of sentences is, field by field, in records that fit and in records that do not;
+from it come the words 很接近 and 接近 (`matching/explanation.py`).  Takes some minutes; touches no database.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from kcz_match.catalogue.fields import Claim, Direction, Indicator  # noqa: E402 - the path must be set first
+from kcz_match.matching import encoder, evaluation, late  # noqa: E402 - the path must be set first
+from kcz_match.matching.sentences import split  # noqa: E402 - the path must be set first
+
+SCORES = (10, 9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5, 4.5, 4)
+PERCENTILES = (5, 25, 50, 75, 84, 95, 99)
+LISTED = {"published", "stale", "matching", "diagnosing"}
+UNRELATED = 600
+
+
+def demo_folder(folder: Path) -> Path:
+    """Write the listed demo records and their labels as a BEIR folder and return it."""
+    needs = [row for row in _read("needs") if row["story"] in LISTED]
+    offers = [row for row in _read("capabilities") if row["story"] in LISTED]
+    _write(folder / "queries.jsonl", [_need(row) for row in needs])
+    _write(folder / "corpus.jsonl", [_offer(row) for row in offers])
+    asked = {row["ref"] for row in needs}
+    pairs = [(ref, row["ref"]) for row in offers for ref in row.get("fits", []) if ref in asked]
+    (folder / "qrels").mkdir()
+    lines = ["query-id\tcorpus-id\tscore", *(f"{need}\t{offer}\t1" for need, offer in pairs)]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def score_table(ranked: evaluation.Ranked) -> list[str]:
+    """Return a line per score: answers at or above it, the share that is right, the share of right ones found."""
+    keys = [line.key for line in ranked.benchmark.documents]
+    rows = [
+        (one.score, ranked.benchmark.grades.get(query, {}).get(keys[one.record_id], 0) > 0, query)
+        for query, found in ranked.scored.items()
+        for one in found
+    ]
+    right = sum(grade > 0 for grades in ranked.benchmark.grades.values() for grade in grades.values())
+    hopeless = [line.key for line in ranked.benchmark.queries if not ranked.benchmark.has_answer(line.key)]
+    lines = [f"{'score':>6} {'answers':>8} {'right':>6} {'found':>6} {'needs without any fit that get one':>36}"]
+    for least in SCORES:
+        kept = [row for row in rows if row[0] >= least]
+        hits = sum(row[1] for row in kept)
+        wrong = len({row[2] for row in kept} & set(hopeless))
+        lines.append(
+            f"{least:>6} {len(kept):>8} {hits / max(1, len(kept)):>6.2f} {hits / right:>6.2f} "
+            f"{f'{wrong} of {len(hopeless)}':>36}"
+        )
+    return lines
+
+
+def sentence_table(benchmark: evaluation.Benchmark, model: encoder.Encoder) -> list[str]:
+    """Return percentiles of the cosine of the best sentence pair by field, for fitting and for unrelated records."""
+    needs, offers = _sentences(benchmark.queries, model), _sentences(benchmark.documents, model)
+    dice = np.random.default_rng(1)
+    fitting = [(need, offer) for need, grades in benchmark.grades.items() for offer, grade in grades.items() if grade]
+    others = [(str(dice.choice(list(needs))), str(dice.choice(list(offers)))) for _ in range(UNRELATED)]
+    lines = [f"{'field':<9}{'records':<11}" + "".join(f"{f'{place} %':>8}" for place in PERCENTILES)]
+    for field in ("problem", "target", "title"):
+        for name, pairs in (("fit", fitting), ("do not", [pair for pair in others if pair not in fitting])):
+            best = [
+                float((needs[need][field] @ offers[offer][field].T).max())
+                for need, offer in pairs
+                if field in needs[need] and field in offers[offer]
+            ]
+            lines.append(f"{field:<9}{name:<11}" + "".join(f"{x:>8.3f}" for x in np.percentile(best, PERCENTILES)))
+    return lines
+
+
+def _sentences(lines: list[evaluation.Line], model: encoder.Encoder) -> dict[str, dict[str, np.ndarray]]:
+    pieces = [(line.key, field, one) for line in lines for field, text in line.texts.items() for one in split(text)]
+    rows = model.encode([one for _, _, one in pieces], "passage")
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
+    for (key, field, _), row in zip(pieces, rows, strict=True):
+        found.setdefault(key, {}).setdefault(field, []).append(row)
+    return {key: {field: np.stack(rows) for field, rows in fields.items()} for key, fields in found.items()}
+
+
+def _need(row: dict) -> dict:
+    indicators = [Indicator(**one | {"direction": Direction(one["direction"])}).text() for one in row["indicators"]]
+    return _line(row, ("problem", "background"), target="\n".join([row.get("target", ""), *indicators]))
+
+
+def _offer(row: dict) -> dict:
+    claims = "\n".join(Claim(**one).text() for one in row["claims"])
+    return _line(row, ("problem", "method", "comparison"), claims=claims)
+
+
+def _line(row: dict, names: tuple[str, ...], **more: str) -> dict:
+    kept = {name: row[name] for name in ("keywords", *names) if row.get(name)}
+    return {"_id": row["ref"], "title": row["title"], "text": "", "metadata": kept | more}
+
+
+def _read(name: str) -> list[dict]:
+    return json.loads((ROOT / "scripts" / "demo" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _write(path: Path, rows: list[dict]) -> None:
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+
+
+def main() -> None:
+    """Print the tables."""
+    model = encoder.load(ROOT / "indexes" / "encoder")
+    space = late.fit(model)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, place in (("demo", demo_folder(Path(folder))), ("match-small", ROOT / "tests/data/match-small")):
+            ranked = evaluation.rank(place, model, space)
+            needs, offers = len(ranked.benchmark.queries), len(ranked.benchmark.documents)
+            print(f"\n{name}: {needs} needs, {offers} capabilities", *score_table(ranked), sep="\n")
+            print(*sentence_table(ranked.benchmark, model), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
