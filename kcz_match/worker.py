@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from kcz_match.catalogue import capability_service, need_service
+from kcz_match.catalogue import capability_service, list_service, need_service
 from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
 from kcz_match.engagements import service as engagements
@@ -27,6 +27,8 @@ TASKS: dict[str, Callable[..., None]] = {
     "index_query": index_tasks.index_query,
     "index_sentences": index_tasks.index_sentences,
     "fold_index": index_tasks.fold_index,
+    "forget_done_jobs": jobs.forget_done_jobs,
+    "forget_preview": list_service.forget_preview,
     "expire_need": need_service.expire_need,
     "mark_stale": capability_service.mark_stale,
     "expire_interest": engagements.expire_interest,
@@ -43,6 +45,9 @@ def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine().warm_up()
+    with context():
+        jobs.leave("forget_done_jobs", key="forget_done_jobs")
+        db.session.commit()
     log.info("worker is ready")
     while not stop.is_set():
         with context():

@@ -64,7 +64,7 @@ class Seeder:
         self._share(needs)
         self.say(f"{len(self.needs)} needs")
         for unit in self.units.values():
-            if unit.kind in ("district", "office"):
+            if unit.kind in ("district", "office", "society", "service_team"):
                 notify.mark_all_read(unit.id)
         db.session.commit()
 
@@ -75,6 +75,7 @@ class Seeder:
             unit, secret = service.found_office(
                 facts["full_name"], email=first["email"], name=first["name"], is_demo=True
             )
+            unit.short_name = facts["short_name"]
             self.units[facts["ref"]] = unit
             self._join(secret, first)
             people = people[1:]

@@ -193,7 +193,17 @@ document.documentElement.classList.add("js");
     });
   };
 
+  /* ---- fields that only some types of capability have ---- */
+  const fitTypes = (choice) => all("[data-types]").forEach((box) => {
+    box.hidden = !box.dataset.types.split(" ").includes(choice.value);
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
+    const type = document.querySelector("#f-type");
+    if (type && document.querySelector("[data-types]")) {
+      fitTypes(type);
+      type.addEventListener("change", () => fitTypes(type));
+    }
     all("[data-limit]").forEach(count);
     all("[data-rows]").forEach((editor) => {
       dropSpareRows(editor);

@@ -18,7 +18,7 @@ from kcz_match.catalogue.list_reading import CellError, ReadList, ReadNeed, titl
 from kcz_match.catalogue.models import Need, NeedBatch, NeedIndicator, NeedRemark
 from kcz_match.catalogue.need_service import act
 from kcz_match.catalogue.states import NEEDS, Clarity, NeedState
-from kcz_match.core import audit, policy
+from kcz_match.core import audit, jobs, policy
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Conflict, Invalid
 from kcz_match.core.policy import Actor
@@ -26,6 +26,7 @@ from kcz_match.core.policy import Actor
 MOST_SUBMITTED = 100
 MOST_BATCHES = 50
 LONGEST_NAME = 200
+PREVIEW_KEPT = dt.timedelta(days=7)
 GONE_STATES = (NeedState.WITHDRAWN, NeedState.MERGED, NeedState.REJECTED)
 Row = dict[str, Any]
 BLANK: dict[Form, Any] = {Form.CHOICES: [], Form.NUMBER: None, Form.DATE: None, Form.FLAG: False}
@@ -91,7 +92,15 @@ def preview_list(actor: Actor, reading: ReadList, file_name: str, file_hash: str
     )
     db.session.add(batch)
     db.session.flush()
+    jobs.leave("forget_preview", run_at=utc_now() + PREVIEW_KEPT, batch_id=batch.id)
     return batch
+
+
+def forget_preview(batch_id: int) -> None:
+    """Job: remove a preview that nobody confirmed in time, with the names and phone numbers in it."""
+    batch = db.session.get(NeedBatch, batch_id)
+    if batch is not None and batch.confirmed_at is None:
+        db.session.delete(batch)
 
 
 def notices_of(batch: NeedBatch) -> list[str]:

@@ -100,9 +100,20 @@ def save_need(
 
 def advice_on(need: Need) -> coach.Advice:
     """Return what the drafting coach says about a need as it stands."""
-    return coach.coach(
-        values_of(need), need.rows, {field.name: Tier(need.tier_of(field.name)) for field in NEED_FIELDS}
-    )
+    tiers = {field.name: Tier(need.tier_of(field.name)) for field in NEED_FIELDS}
+    return advise(need.organisation_id, values_of(need), need.rows, tiers)
+
+
+def advise(
+    organisation_id: int | None, values: Mapping[str, Any], rows: Sequence[Indicator], tiers: Mapping[str, Tier]
+) -> coach.Advice:
+    """Return what the drafting coach says about a typed need of an organisation, whose names it must not give away."""
+    names: list[str] = []
+    if organisation_id is not None:
+        unit = accounts.organisation(organisation_id)
+        known = [unit.full_name, unit.short_name, *(alias.name for alias in unit.aliases)]
+        names = [name for name in known if name]
+    return coach.coach(values, rows, tiers, names=names, today=local_day(utc_now()))
 
 
 def delete_draft(need: Need, actor: Actor) -> None:

@@ -91,6 +91,14 @@ def shared_need_by_key(key: str) -> SharedNeed:
     return shared
 
 
+def twins_of(need: Need, actor: Actor) -> Sequence[Need]:
+    """Return the other needs of the same shared need that ``actor`` may know of."""
+    if need.shared_need_id is None:
+        return []
+    others = needs_visible_to(actor).where(Need.shared_need_id == need.shared_need_id, Need.id != need.id)
+    return db.session.scalars(others.order_by(Need.id)).all()
+
+
 def needs_waiting_for(actor: Actor) -> Select[tuple[Need]]:
     """Return the query of needs on which ``actor``'s organisation must act now, the oldest first.
 

@@ -11,7 +11,7 @@ import datetime as dt
 import enum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, func, or_, select, text
+from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, delete, func, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kcz_match.core import audit, policy
@@ -172,7 +172,8 @@ def retry(job: Job, actor: Actor) -> None:
     audit.write(actor, "job.retry", job, after=str(job.status))
 
 
-def forget_done(now: dt.datetime) -> None:
-    """Delete jobs that were done more than ``KEPT`` ago."""
-    for job in db.session.scalars(select(Job).where(Job.status == JobStatus.DONE, Job.done_at < now - KEPT)):
-        db.session.delete(job)
+def forget_done_jobs() -> None:
+    """Job: delete jobs that were done more than ``KEPT`` ago, and come again tomorrow."""
+    now = utc_now()
+    db.session.execute(delete(Job).where(Job.status == JobStatus.DONE, Job.done_at < now - KEPT))
+    leave("forget_done_jobs", key="forget_done_jobs", run_at=now + dt.timedelta(days=1))

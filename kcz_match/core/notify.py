@@ -61,6 +61,18 @@ def notices_of(organisation_id: int, limit: int = 50, offset: int = 0) -> list[N
     )
 
 
+def unread_of(organisation_id: int, limit: int) -> list[Notice]:
+    """Return the organisation's newest notices that nobody of it has read."""
+    return list(
+        db.session.scalars(
+            select(Notice)
+            .where(Notice.organisation_id == organisation_id, Notice.read_at.is_(None))
+            .order_by(Notice.created_at.desc(), Notice.id.desc())
+            .limit(limit)
+        )
+    )
+
+
 def unread_count(organisation_id: int) -> int:
     """Return how many notices nobody of the organisation has read."""
     return (

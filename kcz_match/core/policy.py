@@ -115,7 +115,8 @@ def _is_association_of(actor: Actor, record: Any) -> bool:
 
 def is_approver(actor: Actor, record: Any) -> bool:
     """负责审核这条能力的学会管理员（服务团由牵头学会审核）。"""
-    return is_working(actor) and actor.role == "manager" and record.approver_id == actor.organisation_id
+    is_manager = is_supply_side(actor, record) and actor.role == "manager"
+    return is_manager and record.approver_id == actor.organisation_id
 
 
 def belongs_to_approver(actor: Actor, record: Any) -> bool:

@@ -202,7 +202,8 @@ def _rank(found: _Found) -> tuple[int, float]:
 def _readable_terms(need: Side, offer: Side, shared: Sequence[tuple[str, float]]) -> dict[str, float]:
     """Keep the terms that stand in texts of both sides that the viewer may read, rarest first."""
     left, right = "\n".join(need.texts.values()).lower(), "\n".join(offer.texts.values()).lower()
-    kept = {term: idf for term, idf in shared if term.strip() and term.lower() in left and term.lower() in right}
+    words = ((term, idf) for term, idf in shared if term.strip() and not term.replace(".", "").isdigit())
+    kept = {term: idf for term, idf in words if term.lower() in left and term.lower() in right}
     return dict(sorted(kept.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -221,7 +221,8 @@ def _quote(match: Match, own: Record, actor: Actor) -> str:
     pairs = explain(match, actor).pairs
     if not pairs:
         return ""
-    return pairs[0].capability_quote if isinstance(own, Need) else pairs[0].need_quote
+    told = next((pair for pair in pairs if pair.label == explanation.GRID[0].label), pairs[0])
+    return told.capability_quote if isinstance(own, Need) else told.need_quote
 
 
 def _own_document(record: Record, actor: Actor) -> Document:

@@ -56,7 +56,7 @@ def index() -> str | Response:
         fresh=[_fresh(item) for item in matching.fresh_for(who)],
         states=_states(needs) if is_office else [],
         late=db.session.scalars(engagements.late_interests().limit(SHOWN)).all() if is_office else [],
-        notices=notify.notices_of(who.organisation_id, limit=5) if who.organisation_id else [],
+        notices=notify.unread_of(who.organisation_id, 5) if who.organisation_id else [],
         address_of=inbox.address_of,
     )
 

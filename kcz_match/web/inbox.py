@@ -95,7 +95,7 @@ def _needs(actor: Actor) -> list[Todo]:
                     address,
                     f"{need.organisation.name}　{need.code}",
                     due_after_workdays(need.state_since, REVIEW_WORKDAYS),
-                    "提交人看得到逾期天数",
+                    "提交人会看到已逾期",
                 )
             )
     return todos

@@ -281,6 +281,7 @@ def frame(need: Need, tab: str) -> dict[str, Any]:
         "tab": tab,
         "open_moves": moves_open_to(who, need),
         "standing": standing_of(need),
+        "twins": queries.twins_of(need, who),
         "district": DISTRICT[need.district_code].name,
         "may_delete": need.state == "draft" and not need.code and policy.can(who, "need.edit", need),
         "may_edit": need.state in ("draft", "returned") and policy.can(who, "need.edit", need),
@@ -331,7 +332,7 @@ def _meaning(typed: Typed) -> Meaning:
 
 def _advice(meaning: Meaning) -> coach.Advice:
     tiers = {field.name: Tier(meaning.tiers.get(field.name, field.tier)) for field in NEED_FIELDS}
-    return coach.coach(meaning.values, meaning.rows, tiers)
+    return need_service.advise(actor().organisation_id, meaning.values, meaning.rows, tiers)
 
 
 def _form(key: str, typed: Typed, errors: dict[str, str], need: Need | None = None) -> str:

@@ -208,3 +208,12 @@ def test_earlier_batches_are_listed_newest_first_with_their_needs_by_one_questio
     list_service.batches_of(park)
     assert count_queries(lambda: found.extend(list_service.batches_of(park))) == 1
     assert [(batch.id, number) for batch, number in found] == [(second.id, 0), (first.id, 2)]
+
+
+def test_a_preview_that_nobody_confirms_is_forgotten_and_a_confirmed_one_stays(world):
+    forgotten = preview(world, file_hash="another file")
+    kept = confirmed(world)
+    for batch in (forgotten, kept):
+        list_service.forget_preview(batch.id)
+    db.session.flush()
+    assert db.session.scalars(select(NeedBatch)).all() == [kept]

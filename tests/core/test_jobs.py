@@ -175,9 +175,11 @@ def test_what_a_failed_job_had_written_is_taken_back(world, monkeypatch):
 def test_done_jobs_are_forgotten_after_their_time_and_parked_ones_never(app, now):
     old, fresh, parked = (leave(run_at=now, record_id=number) for number in range(3))
     old.status, old.done_at = JobStatus.DONE, now - jobs.KEPT - SECOND
-    fresh.status, fresh.done_at = JobStatus.DONE, now - jobs.KEPT + SECOND
+    fresh.status, fresh.done_at = JobStatus.DONE, now - jobs.KEPT + 60 * SECOND
     parked.status = JobStatus.PARKED
     db.session.flush()
-    jobs.forget_done(now)
+    jobs.forget_done_jobs()
     db.session.commit()
-    assert set(db.session.query(Job)) == {fresh, parked}
+    (tomorrow,) = set(db.session.query(Job)) - {fresh, parked}
+    assert (tomorrow.task, tomorrow.run_at > now) == ("forget_done_jobs", True)
+    assert old not in db.session
