@@ -50,7 +50,7 @@ MAIN = [
     Look(f"/needs?q={DEMO_NEED}", ENTERPRISE, follow=DEMO_NEED, name="need"),
     Look("/needs/new", ENTERPRISE, name="need-form"),
     Look("/capabilities", name="capabilities"),
-    Look("/search?q=缺陷检测", ENTERPRISE, name="search"),
+    Look("/search?q=电池热失控预警", ENTERPRISE, name="search"),
     Look("/inbox", DISTRICT, name="inbox"),
     Look("/admin", OFFICE, name="admin"),
 ]

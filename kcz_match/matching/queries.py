@@ -38,6 +38,9 @@ from kcz_match.matching.terms import capability_terms, need_terms
 
 log = logging.getLogger(__name__)
 CANDIDATES = 60
+MOST_HITS = 40
+MOST_UNWORDED = 5
+NEAR = 6.0  # spreads above unrelated texts: a few words say so little that even this is a guess, hence MOST_UNWORDED
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Hit:
     def terms(self) -> tuple[str, ...]:
         """The words that the search and the record share, rarest first."""
         return tuple(term for term, _ in self.scored.terms)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it says something near the search, whatever the words."""
+        return self.scored.parts["tokens"] + self.scored.parts["meaning"] >= NEAR
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,9 @@ def similar_needs(
 def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = lambda record: True) -> Found:
     """Return the records of ``kind`` that answer ``text``, as far as ``actor`` may know of them, with facet counts.
 
-    ``keep`` applies chosen facets; the counts are those of all hits, so that a choice can be changed.
+    A hit shares a word with ``text``, or is one of the few that say something near it.  Bands are set for whole records
+    and mean nothing for a few words, so a hit tells what it shares instead.  ``keep`` applies chosen facets; the counts
+    are those of all hits, so that a choice can be changed.
     """
     document = documents.free_text(text)
     if not document.texts:
@@ -174,7 +184,8 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
     scored = _retrieve(document, kind, actor)
     visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
     hits = [Hit(record, ranking.band(one), one) for one, record in _load(kind, scored, visible, None)]
-    hits = [hit for hit in hits if hit.band != "none"]
+    unworded = [hit for hit in hits if not hit.terms and hit.is_near][:MOST_UNWORDED]
+    hits = [hit for hit in hits if hit.terms or hit in unworded][:MOST_HITS]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
 
 
