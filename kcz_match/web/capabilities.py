@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_login import login_required
 from sqlalchemy import Select, func, or_, select
 from werkzeug.wrappers import Response
@@ -18,16 +18,14 @@ from kcz_match.catalogue.states import CAPABILITIES, EDITABLE_CAPABILITY_STATES
 from kcz_match.catalogue.terms import CAPABILITY_TYPES, INDUSTRIES, TRL
 from kcz_match.catalogue.visibility import hidden_labels, readable_fields, readable_rows, tiers_open_to
 from kcz_match.core import policy
-from kcz_match.core.db import KEY_ALPHABET, KEY_LENGTH, db, new_key, utc_now
-from kcz_match.core.errors import Invalid, NotFound, Stale
+from kcz_match.core.db import new_key
 from kcz_match.core.lifecycle import moves_open_to
 from kcz_match.engagements import queries as engagements
 from kcz_match.web import paging
 from kcz_match.web.access import actor, asks
-from kcz_match.web.presentation import moment, say
-from kcz_match.web.record_forms import Meaning, Typed, from_record, read_form, understand
+from kcz_match.web.record_desk import Answer, Desk
+from kcz_match.web.record_forms import Meaning, Typed
 from kcz_match.web.standing import standing_of
-from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("capabilities", __name__, url_prefix="/capabilities")
 
@@ -71,45 +69,16 @@ def new() -> str:
 
 @blueprint.route("/<key>/edit", methods=["GET", "POST"])
 @asks("capability.write")
-def edit(key: str) -> str | Response | tuple[str, int]:
-    """Show or take the form of a draft; ``then=submit`` submits it for review as well."""
-    capability = _own(key)
-    if request.method == "GET":
-        if capability is None:
-            raise NotFound
-        return _form(key, from_record(capability), {}, capability)
-    typed = read_form(request.form, CAPABILITY_FIELDS, "claims")
-    try:
-        capability = _save(key, capability, typed)
-        if request.form.get("then") == "submit":
-            capability_service.act(capability, "submit", actor())
-    except (Invalid, Stale) as refusal:
-        db.session.rollback()
-        errors = refusal.errors if isinstance(refusal, Invalid) else {"title": refusal.sentence}
-        return _form(key, typed, errors, _own(key)), refusal.status
-    say("已提交，等学会审核。" if request.form.get("then") == "submit" else "已保存。")
-    address = url_for(".show" if request.form.get("then") == "submit" else ".edit", key=capability.key)
-    db.session.commit()
-    return redirect(address)
+def edit(key: str) -> Answer:
+    """Show or take the form of a draft."""
+    return DESK.edit(key)
 
 
 @blueprint.post("/<key>/autosave")
 @asks("capability.write")
 def autosave(key: str) -> Response | tuple[Response, int]:
-    """Save the draft while it is being typed; answers with the new version and the time."""
-    typed = read_form(request.form, CAPABILITY_FIELDS, "claims")
-    try:
-        capability = _save(key, _own(key), typed)
-    except Invalid as refusal:
-        db.session.rollback()
-        return jsonify(errors=refusal.errors), refusal.status
-    except Stale as refusal:
-        db.session.rollback()
-        return jsonify(sentence=refusal.sentence), refusal.status
-    db.session.flush()
-    answer = jsonify(version=capability.version, saved_at=moment(utc_now()).rpartition(" ")[2])
-    db.session.commit()
-    return answer
+    """Save the draft while it is being typed."""
+    return DESK.autosave(key)
 
 
 @blueprint.get("/<key>")
@@ -129,60 +98,24 @@ def show(key: str) -> str:
 
 
 @blueprint.get("/<key>/history")
+@login_required
 def history(key: str) -> str:
     """Show every change of state to the capability's own side."""
-    capability = _own_side(key)
-    return render_template(
-        "capabilities/history.html",
-        capability=capability,
-        entries=thread_of(capability),
-        **frame(capability, "history"),
-    )
+    return DESK.history(DESK.own_side(key))
 
 
 @blueprint.post("/<key>/move")
 @login_required
-def move(key: str) -> Response | tuple[str, int]:
+def move(key: str) -> Answer:
     """Take one arrow of the lifecycle."""
-    capability = queries.capability_by_key(key, actor())
-    verb, reason, remark = (request.form.get(name, "") for name in ("verb", "reason", "remark"))
-    if verb not in CAPABILITIES.arrows:
-        raise NotFound
-    if request.form.get("version", "") not in ("", str(capability.version)):
-        raise Stale
-    try:
-        capability_service.act(capability, verb, actor(), reason=reason, remark=remark)
-    except Invalid as refusal:
-        db.session.rollback()
-        capability = queries.capability_by_key(key, actor())
-        if verb == "submit":
-            return _form(key, from_record(capability), refusal.errors, capability), refusal.status
-        return render_template(
-            "capabilities/history.html",
-            capability=capability,
-            entries=thread_of(capability),
-            **frame(capability, "history"),
-            tried=verb,
-            errors=refusal.errors,
-            reason=reason,
-            remark=remark,
-        ), refusal.status
-    say(f"已{CAPABILITIES.arrows[verb].label}：{capability.title}。现在是“{CAPABILITIES.word(capability.state)}”。")
-    address = url_for(".edit" if verb == "revise" else ".show", key=key)
-    db.session.commit()
-    return redirect(address)
+    return DESK.move(key)
 
 
 @blueprint.post("/<key>/delete")
 @login_required
 def delete(key: str) -> Response:
     """Remove a draft that was never submitted."""
-    capability = queries.capability_by_key(key, actor())
-    title = capability.title or "未命名草稿"
-    capability_service.delete_draft(capability, actor())
-    say(f"草稿“{title}”已删除。")
-    db.session.commit()
-    return redirect(url_for(".index", mine=1))
+    return DESK.remove(key)
 
 
 def frame(capability: Capability, tab: str) -> dict[str, Any]:
@@ -208,37 +141,13 @@ def frame(capability: Capability, tab: str) -> dict[str, Any]:
     }
 
 
-def _own(key: str) -> Capability | None:
-    """Return the actor's own capability; None when the key is still free; ``NotFound`` for anybody else's."""
-    if len(key) != KEY_LENGTH or not set(key) <= set(KEY_ALPHABET):
-        raise NotFound
-    capability = db.session.scalar(select(Capability).where(Capability.key == key))
-    if capability is not None and not policy.can(actor(), "capability.edit", capability):
-        raise NotFound
-    return capability
-
-
-def _own_side(key: str) -> Capability:
-    capability = queries.capability_by_key(key, actor())
-    if not policy.can(actor(), "capability.read_own", capability):
-        raise NotFound
-    return capability
-
-
-def _save(key: str, capability: Capability | None, typed: Typed) -> Capability:
-    meaning = _meaning(typed)
-    if meaning.errors:
-        raise Invalid(meaning.errors)
+def _store(key: str, capability: Capability | None, meaning: Meaning, version: int) -> Capability:
     if capability is None:
         return capability_service.draft_capability(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
     capability_service.save_capability(
-        capability, actor(), meaning.values, meaning.rows, meaning.tiers, version=typed.version
+        capability, actor(), meaning.values, meaning.rows, meaning.tiers, version=version
     )
     return capability
-
-
-def _meaning(typed: Typed) -> Meaning:
-    return understand(typed, CAPABILITY_FIELDS, "claims", parse_claims)
 
 
 def _form(key: str, typed: Typed, errors: dict[str, str], capability: Capability | None = None) -> str:
@@ -283,3 +192,21 @@ def _lists(column: Any, code: str) -> Any:
     """Return the condition that a JSON list column holds ``code``."""
     entries = func.json_each(column).table_valued("value")
     return select(1).select_from(entries).where(entries.c.value == code).exists()
+
+
+DESK = Desk(
+    name="capability",
+    model=Capability,
+    lifecycle=CAPABILITIES,
+    fields=CAPABILITY_FIELDS,
+    rows_name="claims",
+    parse_rows=parse_claims,
+    find=queries.capability_by_key,
+    store=_store,
+    act=capability_service.act,
+    delete=capability_service.delete_draft,
+    form=_form,
+    frame=frame,
+    submitted="已提交，等学会审核。",
+    reopening=frozenset({"revise"}),
+)

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.fields import NEED_FIELDS
 from kcz_match.catalogue.models import Capability, Need
-from kcz_match.catalogue.parsing import parse_indicators
 from kcz_match.core import policy
 from kcz_match.core.db import db
 from kcz_match.core.errors import Invalid, NotFound
@@ -23,7 +22,6 @@ from kcz_match.matching.reasons import DECLINE_REASONS, Decision
 from kcz_match.web import capabilities, needs, paging
 from kcz_match.web.access import actor, asks
 from kcz_match.web.presentation import Undo, say
-from kcz_match.web.record_forms import read_form, understand
 
 blueprint = Blueprint("matches", __name__)
 PER_PAGE = 10
@@ -140,9 +138,7 @@ def decide(need_key: str, capability_key: str) -> Response | tuple[str, int]:
 @asks("need.write")
 def similar(key: str) -> str:
     """Answer the typed form with the needs that are like it; nothing is kept."""
-    meaning = understand(
-        read_form(request.form, NEED_FIELDS, "indicators"), NEED_FIELDS, "indicators", parse_indicators
-    )
+    meaning = needs.DESK.meaning(needs.DESK.typed())
     enough = len(f"{meaning.values.get('title') or ''}{meaning.values.get('problem') or ''}") >= 6
     hits = queries.similar_needs(meaning.values, meaning.rows, actor(), but=key) if enough else []
     return render_template("matches/similar.html", hits=hits, enough=enough)

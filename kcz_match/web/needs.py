@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 from sqlalchemy import Select, or_, select
 from werkzeug.wrappers import Response
@@ -20,16 +20,16 @@ from kcz_match.catalogue.states import NEEDS, OPEN_NEED_STATES
 from kcz_match.catalogue.terms import INDUSTRIES, NEED_KINDS
 from kcz_match.catalogue.visibility import hidden_labels, readable_fields, readable_rows, tiers_open_to
 from kcz_match.core import policy
-from kcz_match.core.db import KEY_ALPHABET, KEY_LENGTH, db, new_key, utc_now
-from kcz_match.core.errors import Conflict, Invalid, NotFound, Stale
+from kcz_match.core.db import db, new_key
+from kcz_match.core.errors import Conflict, Invalid, NotFound
 from kcz_match.core.lifecycle import moves_open_to
 from kcz_match.engagements import queries as engagements
 from kcz_match.web import paging
 from kcz_match.web.access import actor, asks
-from kcz_match.web.presentation import moment, say
-from kcz_match.web.record_forms import Meaning, Typed, from_record, read_form, understand
+from kcz_match.web.presentation import say
+from kcz_match.web.record_desk import Answer, Desk
+from kcz_match.web.record_forms import Meaning, Typed
 from kcz_match.web.standing import standing_of
-from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("needs", __name__, url_prefix="/needs")
 
@@ -74,53 +74,23 @@ def new() -> str:
 
 @blueprint.route("/<key>/edit", methods=["GET", "POST"])
 @asks("need.write")
-def edit(key: str) -> str | Response | tuple[str, int]:
-    """Show or take the form of a draft; ``then=submit`` submits it for review as well."""
-    need = _own_need(key)
-    if request.method == "GET":
-        if need is None:
-            raise NotFound
-        return _form(key, from_record(need), {}, need)
-    typed = read_form(request.form, NEED_FIELDS, "indicators")
-    try:
-        need = _save(key, need, typed)
-        if request.form.get("then") == "submit":
-            need_service.act(need, "submit", actor())
-    except (Invalid, Stale) as refusal:
-        db.session.rollback()
-        errors = refusal.errors if isinstance(refusal, Invalid) else {"title": refusal.sentence}
-        return _form(key, typed, errors, _own_need(key)), refusal.status
-    say("已提交，等区科协审核。" if request.form.get("then") == "submit" else "已保存。")
-    address = url_for(".show" if request.form.get("then") == "submit" else ".edit", key=need.key)
-    db.session.commit()
-    return redirect(address)
+def edit(key: str) -> Answer:
+    """Show or take the form of a draft."""
+    return DESK.edit(key)
 
 
 @blueprint.post("/<key>/autosave")
 @asks("need.write")
 def autosave(key: str) -> Response | tuple[Response, int]:
-    """Save the draft while it is being typed; answers with the new version and the time."""
-    typed = read_form(request.form, NEED_FIELDS, "indicators")
-    try:
-        need = _save(key, _own_need(key), typed)
-    except Invalid as refusal:
-        db.session.rollback()
-        return jsonify(errors=refusal.errors), refusal.status
-    except Stale as refusal:
-        db.session.rollback()
-        return jsonify(sentence=refusal.sentence), refusal.status
-    db.session.flush()
-    answer = jsonify(version=need.version, saved_at=moment(utc_now()).rpartition(" ")[2])
-    db.session.commit()
-    return answer
+    """Save the draft while it is being typed."""
+    return DESK.autosave(key)
 
 
 @blueprint.post("/coach")
 @asks("need.write")
 def advise() -> str:
     """Answer the typed form with what the drafting coach says; nothing is kept."""
-    meaning = _meaning(read_form(request.form, NEED_FIELDS, "indicators"))
-    return render_template("needs/coach.html", report=_advice(meaning))
+    return render_template("needs/coach.html", report=_advice(DESK.meaning(DESK.typed())))
 
 
 @blueprint.get("/<key>")
@@ -143,63 +113,31 @@ def show(key: str) -> str:
 
 
 @blueprint.get("/<key>/history")
+@login_required
 def history(key: str) -> str:
     """Show the shared thread and every change of state to the need's own side and its reviewers."""
-    need = _own_side_need(key)
-    return render_template("needs/history.html", need=need, entries=thread_of(need), **frame(need, "history"))
+    return DESK.history(DESK.own_side(key))
 
 
 @blueprint.post("/<key>/move")
 @login_required
-def move(key: str) -> Response | tuple[str, int]:
-    """Take one arrow of the lifecycle."""
-    need = queries.need_by_key(key, actor())
-    verb, reason, remark = (request.form.get(name, "") for name in ("verb", "reason", "remark"))
-    if verb not in NEEDS.arrows or verb == "merge":
+def move(key: str) -> Answer:
+    """Take one arrow of the lifecycle; merging has an address of its own."""
+    if request.form.get("verb") == "merge":
         raise NotFound
-    if request.form.get("version", "") not in ("", str(need.version)):
-        raise Stale
-    try:
-        need_service.act(need, verb, actor(), reason=reason, remark=remark)
-    except Invalid as refusal:
-        db.session.rollback()
-        need = queries.need_by_key(key, actor())
-        if verb == "submit":
-            return _form(key, from_record(need), refusal.errors, need), refusal.status
-        return render_template(
-            "needs/history.html",
-            need=need,
-            entries=thread_of(need),
-            **frame(need, "history"),
-            tried=verb,
-            errors=refusal.errors,
-            reason=reason,
-            remark=remark,
-        ), refusal.status
-    say(f"已{NEEDS.arrows[verb].label}：{need.title}。现在是“{NEEDS.word(need.state)}”。")
-    address = url_for(".edit" if verb in ("take_back", "revise") else ".show", key=key)
-    db.session.commit()
-    return redirect(address)
+    return DESK.move(key)
 
 
 @blueprint.post("/<key>/remark")
 @login_required
 def remark(key: str) -> Response | tuple[str, int]:
     """Add to the shared thread."""
-    need = _own_side_need(key)
+    need, typed = DESK.own_side(key), request.form.get("remark", "")
     try:
-        need_service.add_remark(need, actor(), request.form.get("remark", ""))
+        need_service.add_remark(need, actor(), typed)
     except Invalid as refusal:
         db.session.rollback()
-        need = _own_side_need(key)
-        return render_template(
-            "needs/history.html",
-            need=need,
-            entries=thread_of(need),
-            **frame(need, "history"),
-            remark_error=refusal.errors["sentence"],
-            typed=request.form.get("remark", ""),
-        ), 422
+        return DESK.history(DESK.own_side(key), remark_error=refusal.errors["sentence"], typed=typed), refusal.status
     say("意见已发出，对方会在收件箱看到。")
     db.session.commit()
     return redirect(url_for(".history", key=key))
@@ -209,12 +147,7 @@ def remark(key: str) -> Response | tuple[str, int]:
 @login_required
 def delete(key: str) -> Response:
     """Remove a draft that was never submitted."""
-    need = queries.need_by_key(key, actor())
-    title = need.title or "未命名草稿"
-    need_service.delete_draft(need, actor())
-    say(f"草稿“{title}”已删除。")
-    db.session.commit()
-    return redirect(url_for(".index", mine=1))
+    return DESK.remove(key)
 
 
 @blueprint.post("/<key>/share")
@@ -289,45 +222,20 @@ def frame(need: Need, tab: str) -> dict[str, Any]:
     }
 
 
-def _own_need(key: str) -> Need | None:
-    """Return the actor's own need; None when the key is still free; ``NotFound`` for anybody else's or a bad key."""
-    if len(key) != KEY_LENGTH or not set(key) <= set(KEY_ALPHABET):
-        raise NotFound
-    need = db.session.scalar(select(Need).where(Need.key == key))
-    if need is not None and not policy.can(actor(), "need.edit", need):
-        raise NotFound
-    return need
-
-
-def _own_side_need(key: str) -> Need:
-    need = queries.need_by_key(key, actor())
-    if not policy.can(actor(), "need.read_own", need):
-        raise NotFound
-    return need
-
-
-def _save(key: str, need: Need | None, typed: Typed) -> Need:
-    meaning = _meaning(typed)
-    if meaning.errors:
-        raise Invalid(meaning.errors)
-    avoided = _avoided()
+def _store(key: str, need: Need | None, meaning: Meaning, version: int) -> Need:
     if need is None:
         need = need_service.draft_need(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
-        need.avoided = avoided
-    else:
-        need_service.save_need(
-            need, actor(), meaning.values, meaning.rows, meaning.tiers, avoided=avoided, version=typed.version
-        )
+        need.avoided = _avoided()
+        return need
+    need_service.save_need(
+        need, actor(), meaning.values, meaning.rows, meaning.tiers, avoided=_avoided(), version=version
+    )
     return need
 
 
 def _avoided() -> list[Organisation]:
     keys = request.form.getlist("avoided")
     return list(db.session.scalars(select(Organisation).where(Organisation.key.in_(keys)))) if keys else []
-
-
-def _meaning(typed: Typed) -> Meaning:
-    return understand(typed, NEED_FIELDS, "indicators", parse_indicators)
 
 
 def _advice(meaning: Meaning) -> coach.Advice:
@@ -356,7 +264,7 @@ def _form(key: str, typed: Typed, errors: dict[str, str], need: Need | None = No
         fields=NEED_FIELDS,
         sections=NEED_SECTIONS,
         broken=broken,
-        report=_advice(_meaning(typed)) if not errors or need is None else need_service.advice_on(need),
+        report=_advice(DESK.meaning(typed)) if not errors or need is None else need_service.advice_on(need),
         labels={field.name: field.label for field in NEED_FIELDS},
         solvers=solvers,
         avoided=chosen,
@@ -380,3 +288,21 @@ def _filtered(query: Select[tuple[Need]]) -> Select[tuple[Need]]:
     if state := paging.choice_of("state", set(NEEDS.states)):
         query = query.where(Need.state == state)
     return query
+
+
+DESK = Desk(
+    name="need",
+    model=Need,
+    lifecycle=NEEDS,
+    fields=NEED_FIELDS,
+    rows_name="indicators",
+    parse_rows=parse_indicators,
+    find=queries.need_by_key,
+    store=_store,
+    act=need_service.act,
+    delete=need_service.delete_draft,
+    form=_form,
+    frame=frame,
+    submitted="已提交，等区科协审核。",
+    reopening=frozenset({"take_back", "revise"}),
+)

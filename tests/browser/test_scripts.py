@@ -6,14 +6,7 @@ import chromium
 import pytest
 import styleguide
 
-pytestmark = pytest.mark.browser
 WAIT = 8000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.running() as running:
-        yield running
 
 
 @pytest.fixture
