@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ def make(target: str, *words: str, **env: str) -> subprocess.CompletedProcess:
 
 def said(done: subprocess.CompletedProcess) -> list[str]:
     """Everything printed, without make's own closing word about the exit code."""
-    return [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("make:")]
+    return [line for line in (done.stdout + done.stderr).splitlines() if not re.match(r"make(\[\d+\])?:", line)]
 
 
 def has_process(words: str) -> bool:
