@@ -259,7 +259,7 @@ def _form(typed: Mapping[str, Any], errors: Mapping[str, str]) -> str:
 
 
 def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return paging.whole_number(text, 10**9, None)
 
 
 def _ids(texts: list[str]) -> list[int]:

@@ -26,6 +26,7 @@ from kcz_match.web.deeds import LIFECYCLES, SUBJECTS, action_word, subject_word
 from kcz_match.web.presentation import say
 
 PER_PAGE = 30
+MOST_JOBS = 2**63 - 1  # the database counts no further
 CODE_WORDS = {
     **{role.value: word for role, word in ROLE_LABELS.items()},
     "ended": "移出",
@@ -98,11 +99,11 @@ def job_list() -> str:
     )
 
 
-@blueprint.post("/jobs/<int:number>/retry")
+@blueprint.post("/jobs/<number>/retry")
 @asks("admin.read")
-def retry_job(number: int) -> Response:
-    """Give a parked job all its attempts again."""
-    jobs.retry(jobs.job(number), actor())
+def retry_job(number: str) -> Response:
+    """Give a parked job all its attempts again; ``NotFound`` for a number that no job has."""
+    jobs.retry(jobs.job(paging.whole_number(number, MOST_JOBS, 0)), actor())
     say("任务已重新排队，马上会办。")
     db.session.commit()
     return redirect(url_for("admin.jobs"))

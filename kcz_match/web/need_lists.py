@@ -236,8 +236,7 @@ def _confirmed(found: NeedBatch, rows: list[BatchRow]) -> str:
 
 def _slice(rows: list[BatchRow]) -> paging.Page[BatchRow]:
     pages = max(1, -(-len(rows) // PER_PAGE))
-    asked = request.args.get("page", "1")
-    number = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1, 1), pages)
+    number = paging.number_of_page(pages)
     return paging.Page(rows[(number - 1) * PER_PAGE : number * PER_PAGE], number, pages, len(rows))
 
 
@@ -248,9 +247,10 @@ def _narrowed(query: Select[tuple[Need]]) -> Select[tuple[Need]]:
             raise Invalid({"state": "没有这个状态。"}, "没有这个状态。请从列表里选状态再导出。")
         query = query.where(Need.state == NeedState(state))
     if year:
-        if not (year.isascii() and year.isdigit() and 2000 <= int(year[:5]) < 2100):
+        chosen = paging.whole_number(year, 2099, 0)
+        if chosen < 2000:
             raise Invalid({"year": "年份不对。"}, "年份要写成四位数，例如 2026。")
-        first, last = (dt.datetime(int(year) + more, 1, 1, tzinfo=ZONE) for more in (0, 1))
+        first, last = (dt.datetime(chosen + more, 1, 1, tzinfo=ZONE) for more in (0, 1))
         query = query.where(Need.created_at >= first, Need.created_at < last)
     return query
 

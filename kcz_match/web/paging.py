@@ -12,7 +12,9 @@ from sqlalchemy import Select, func, select
 from kcz_match.core.db import db
 
 T = TypeVar("T")
+D = TypeVar("D")
 PER_PAGE = 20
+MOST_PAGES = 10**8
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,28 @@ class Page(Generic[T]):
     total: int
 
 
+def whole_number(text: str, most: int, default: D) -> int | D:
+    """Return the number that ``text`` writes in the digits 0-9, or ``default``.
+
+    Anything else counts as no number: a sign, blanks, digits of other scripts, a number greater than ``most``, and
+    one with more digits than ``most`` has, so that no text is too long to be read.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        return default
+    number = int(text)
+    return number if number <= most else default
+
+
+def number_of_page(pages: int) -> int:
+    """Return the page from 1 to ``pages`` that ``?page=`` asks for or that is nearest to it; without a number 1."""
+    return min(max(whole_number(request.args.get("page", ""), MOST_PAGES, 1), 1), pages)
+
+
 def page_of(query: Select[tuple[T]], per_page: int = PER_PAGE) -> Page[T]:
     """Return the page that ``?page=`` asks for; a number out of range gives the nearest page there is."""
     total = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     pages = max(1, -(-total // per_page))
-    asked = request.args.get("page", "1")
-    number = min(max(int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1, 1), pages)
+    number = number_of_page(pages)
     rows = db.session.scalars(query.limit(per_page).offset((number - 1) * per_page)).all()
     return Page(rows, number, pages, total)
 

@@ -12,8 +12,10 @@ from kcz_match.catalogue import parsing
 from kcz_match.catalogue.editing import values_of
 from kcz_match.catalogue.fields import Field, Form
 from kcz_match.catalogue.visibility import Record
+from kcz_match.web.paging import whole_number
 from kcz_match.web.rows import typed_rows
 
+MOST_VERSIONS = 10**9
 FormData = ImmutableMultiDict[str, str] | MultiDict[str, str]
 
 
@@ -46,8 +48,8 @@ def read_form(form: FormData, table: Sequence[Field], rows_name: str) -> Typed:
         elif item.form is Form.FLAG or item.name in form:
             values[item.name] = form.get(item.name, "")
     tiers = {name.removeprefix("tier_"): code for name, code in form.items() if name.startswith("tier_")}
-    version = form.get("version", "")
-    return Typed(values, typed_rows(form.items(), rows_name), tiers, int(version) if version.isdigit() else 0)
+    version = whole_number(form.get("version", ""), MOST_VERSIONS, 0)
+    return Typed(values, typed_rows(form.items(), rows_name), tiers, version)
 
 
 def from_record(record: Record) -> Typed:

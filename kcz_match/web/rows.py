@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kcz_match.web.paging import whole_number
+
 
 def typed_rows(items: Iterable[tuple[str, str]], name: str) -> list[dict[str, str]]:
     """Return the rows of the editor ``name`` as typed, in the order of their numbers, column -> text.
@@ -14,9 +16,10 @@ def typed_rows(items: Iterable[tuple[str, str]], name: str) -> list[dict[str, st
     found: dict[int, dict[str, str]] = {}
     for key, text in items:
         stem, _, rest = key.partition("-")
-        number, _, column = rest.partition("-")
-        if stem == name and column and number.isascii() and number.isdigit() and len(number) < 4:
-            found.setdefault(int(number), {})[column] = text
+        typed_number, _, column = rest.partition("-")
+        number = whole_number(typed_number, 999, None)
+        if stem == name and column and number is not None:
+            found.setdefault(number, {})[column] = text
     rows = [found[number] for number in sorted(found)]
     while rows and not any(text.strip() for column, text in rows[-1].items() if column not in ("direction", "must")):
         rows.pop()
