@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
 
-from flask import request, url_for
+from flask import request
 from sqlalchemy import Select, func, select
 
 from kcz_match.core.db import db
@@ -66,15 +67,16 @@ def sorted_by(order: str) -> str:
 def with_args(**changes: Any) -> str:
     """Return the address of this list with some choices changed; an empty choice is left out.
 
-    A changed choice other than the page goes back to page one.
+    A changed choice other than the page goes back to page one.  The address is always a path of this site: whatever
+    somebody wrote into the query stays a choice and never becomes part of the address before the question mark.
     """
     kept = request.args.to_dict(flat=True)
     if "page" not in changes:
         kept.pop("page", None)
     kept |= {name: str(value) for name, value in changes.items()}
-    return url_for(
-        str(request.endpoint), **(request.view_args or {}), **{name: value for name, value in kept.items() if value}
-    )
+    path = quote(request.script_root + request.path)
+    chosen = urlencode({name: value for name, value in kept.items() if value})
+    return f"{path}?{chosen}" if chosen else path
 
 
 def choice_of(name: str, allowed: Any) -> str:
