@@ -121,6 +121,7 @@ class World:
         """Invite a person to an organisation, let them choose the password, and return who they are there."""
         name = f"{unit.name[-2:]}{role[:2]}"
         secret = service.invite(unit, self.office_manager, email=email, name=name, role=role)
+        db.session.commit()  # somebody with an account proves the password, which gives up what is not committed
         service.accept_invitation(secret, password=PASSWORD)
         return self.actor(email, unit)
 

@@ -160,7 +160,10 @@ def withdraw_invitation(organisation: Organisation, actor: Actor, *, email: str)
 
 
 def open_invitation(secret: str) -> Invitation:
-    """Return the invitation behind a link; ``NotFound`` when it is unknown, used, expired or of a stopped unit."""
+    """Return the invitation behind a link; ``NotFound`` when it is unknown, used, expired or of a stopped unit.
+
+    Raises ``Conflict`` for a link for a new password whose account has been disabled since.
+    """
     invitation = db.session.scalar(select(Invitation).where(Invitation.token_hash == _digest(secret)))
     if (
         invitation is None
@@ -169,6 +172,10 @@ def open_invitation(secret: str) -> Invitation:
         or (invitation.organisation.state in STOPPED and not invitation.resets_password)
     ):
         raise NotFound("这个邀请链接已经用过、过期或不完整。请联系邀请您的人重新发一个。")
+    if invitation.resets_password:
+        user = queries.user_by_email(invitation.email)
+        if user is not None and user.is_disabled:
+            raise Conflict("这个账号已停用，不能重新设置密码。请联系办公室启用账号。")
     return invitation
 
 
@@ -178,15 +185,16 @@ def accept_invitation(secret: str, *, password: str = "", address: str = "") -> 
     A new person must choose a password (``Invalid`` says what is wrong with it); a person with an account keeps
     theirs and proves it, so ``password`` is then checked, not set, and wrong ones from ``address`` are counted as at
     sign-in (``Paused`` after too many).  A link that resets the password sets it, ends every session, and changes no
-    role.
+    role.  Raises what ``open_invitation`` raises.
     """
     invitation = open_invitation(secret)
     user = queries.user_by_email(invitation.email)
     if user is not None and not invitation.resets_password:
         try:
-            sessions.prove_password(user.email, password, address=address)
+            user = sessions.prove_password(user.email, password, address=address)
         except sessions.WrongPassword:
             raise Invalid({"password": "密码不对。您已有账号，请输入这个账号的密码。"})
+        invitation = open_invitation(secret)  # read anew: proving a password gives the transaction up
     else:
         user = _with_new_password(invitation, user, password)
     invitation.used_at = utc_now()

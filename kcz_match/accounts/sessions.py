@@ -86,15 +86,23 @@ def prove_password(email: str, password: str, *, address: str) -> User:
 
     Wrong passwords are counted per (account, address) over ``pause``; after ``tries`` of them this raises ``Paused``
     even for the right password, and as well for an account that does not exist.  Raises ``WrongPassword`` otherwise.
-    A wrong try gives up the running transaction and is kept in one of its own, because the request that carries it
-    is refused and rolled back.
+
+    The running transaction is given up, with whatever was not committed, before the password is verified: that takes
+    a while, and nobody else should wait for the write lock meanwhile.  Afterwards all is read again, so that of many
+    tries at once no more than ``tries`` are answered and a password that changed meanwhile counts no longer.  A wrong
+    try is kept in a transaction of its own, because the request that carries it is refused and rolled back.
     """
     account = email.strip().lower()[:200]
-    if _recent_tries(account, address) >= _limits.tries:
-        raise Paused(int(_limits.pause.total_seconds() // 60))
+    _refuse_in_a_pause(account, address)
     user = queries.user_by_email(account)
-    right = is_right(user.password_hash if user else "", password)
-    if user is None or not right or user.is_disabled:
+    stored = user.password_hash if user else ""
+    db.session.rollback()
+    if not is_right(stored, password):
+        _keep_try(account, address)
+        raise WrongPassword
+    _refuse_in_a_pause(account, address)
+    user = queries.user_by_email(account)
+    if user is None or user.is_disabled or user.password_hash != stored:
         _keep_try(account, address)
         raise WrongPassword
     db.session.execute(delete(SignInTry).where(SignInTry.account == account, SignInTry.address == address))
@@ -200,11 +208,6 @@ def end_sessions_for_organisation(organisation: Organisation, reason: str) -> No
     _end(UserSession.organisation_id == organisation.id, reason=reason)
 
 
-def password_is_right(user: User, password: str) -> bool:
-    """Say whether this is the person's password."""
-    return is_right(user.password_hash, password)
-
-
 def _end(*which: object, reason: str) -> None:
     db.session.execute(
         update(UserSession)
@@ -214,9 +217,15 @@ def _end(*which: object, reason: str) -> None:
     )
 
 
+def _refuse_in_a_pause(account: str, address: str) -> None:
+    if _recent_tries(account, address) >= _limits.tries:
+        raise Paused(int(_limits.pause.total_seconds() // 60))
+
+
 def _keep_try(account: str, address: str) -> None:
     db.session.rollback()
     with db.session.begin():
+        _refuse_in_a_pause(account, address)
         db.session.execute(delete(SignInTry).where(SignInTry.at < utc_now() - _limits.pause))
         db.session.add(SignInTry(account=account, address=address, at=utc_now()))
         user = queries.user_by_email(account)

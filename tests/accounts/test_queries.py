@@ -84,6 +84,7 @@ def test_units_to_choose_from_are_the_running_ones_verified_first(world):
     fresh = service.register_organisation(world.office_manager, kind="society", full_name="示例·新学会", level="city")
     for unit in (fresh, world.park, world.society):
         secret = service.invite(unit, world.office_manager, email=user.email, name="甲", role="viewer")
+        db.session.commit()
         service.accept_invitation(secret, password=PASSWORD)
     service.move_organisation(world.society, "suspend", world.office_manager, reason="查")
     db.session.commit()

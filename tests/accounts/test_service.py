@@ -241,6 +241,7 @@ def test_a_disabled_account_joins_nothing(world):
     email = f"officer{world.society.id}@example.org"
     secret = invite(world, email=email)
     service.set_disabled(queries.user_by_email(email), world.office_manager, is_disabled=True)
+    db.session.commit()
     with pytest.raises(Invalid):
         service.accept_invitation(secret, password=PASSWORD)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from kcz_match.accounts import queries, service, sessions
 from kcz_match.accounts.models import SignInTry, User, UserSession
+from kcz_match.accounts.passwords import hash_password, is_right
 from kcz_match.core import audit
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Forbidden
@@ -218,3 +220,54 @@ def test_the_system_has_no_sessions_to_end(world):
     with pytest.raises(Forbidden):
         sessions.end_session(row, SYSTEM, "x")
     assert sessions.live_session(token) == row
+
+
+def test_others_can_write_while_a_password_is_verified(app, world, client, monkeypatch):
+    seen = []
+
+    def verify(stored: str, password: str) -> bool:
+        with sqlite.connect(db.engine.url.database, timeout=0) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.rollback()
+        seen.append(password)
+        return is_right(stored, password)
+
+    monkeypatch.setattr(sessions, "is_right", verify)
+    for password, status in (("falsch", 401), (PASSWORD, 302)):
+        assert client.post("/login", data={"email": EMAIL, "password": password}).status_code == status
+    assert client.post("/login", data={"email": "nobody@example.org", "password": PASSWORD}).status_code == 401
+    assert seen == ["falsch", PASSWORD, PASSWORD]
+
+
+def test_of_many_tries_at_once_only_five_are_answered_and_then_not_even_the_right_one(world, monkeypatch):
+    def verify_while_others_fail(stored: str, password: str) -> bool:
+        monkeypatch.setattr(sessions, "is_right", is_right)
+        fail(5)
+        monkeypatch.setattr(sessions, "is_right", verify_while_others_fail)
+        return is_right(stored, password)
+
+    for password in (PASSWORD, "falsch"):
+        monkeypatch.setattr(sessions, "is_right", verify_while_others_fail)
+        with pytest.raises(sessions.Paused):
+            sign_in(password)
+        db.session.rollback()
+        assert len(db.session.scalars(select(SignInTry)).all()) == 5
+        db.session.execute(delete(SignInTry))
+        db.session.commit()
+
+
+def test_a_password_changed_or_an_account_disabled_while_it_is_verified_opens_no_session(world, monkeypatch):
+    changes = [{"is_disabled": False, "password_hash": hash_password("neu")}, {"is_disabled": True}]
+
+    def verify_while_it_changes(stored: str, password: str) -> bool:
+        right = is_right(stored, password)
+        for name, value in changes.pop().items():
+            setattr(queries.user_by_email(EMAIL), name, value)
+        db.session.commit()
+        return right
+
+    monkeypatch.setattr(sessions, "is_right", verify_while_it_changes)
+    while changes:
+        with pytest.raises(sessions.WrongPassword):
+            sign_in()
+    assert db.session.scalars(select(UserSession)).all() == []

@@ -257,6 +257,21 @@ def test_a_link_for_a_new_password_sets_it_and_ends_other_sessions(world, client
     assert not is_signed_in(client)
 
 
+def test_a_link_for_a_new_password_of_a_disabled_account_sets_none_and_signs_nobody_in(world, client):
+    user = queries.user_by_email(manager_of(world.park))
+    secret, before = service.make_password_link(user, world.office_manager), user.password_hash
+    service.set_disabled(user, world.office_manager, is_disabled=True)
+    db.session.commit()
+    typed = {"password": NEW_PASSWORD, "again": NEW_PASSWORD}
+    for answer in (client.get(f"/invitations/{secret}"), client.post(f"/invitations/{secret}", data=typed)):
+        assert (answer.status_code, "这个账号已停用" in answer.text) == (409, True)
+    assert (user.password_hash, live(), is_signed_in(client)) == (before, [], False)
+    service.set_disabled(user, world.office_manager, is_disabled=False)
+    db.session.commit()
+    client.post(f"/invitations/{secret}", data=typed)
+    assert (is_right(user.password_hash, NEW_PASSWORD), is_signed_in(client)) == (True, True)
+
+
 # --- one's own account -------------------------------------------------------------------------------------------
 
 
