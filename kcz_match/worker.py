@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from sqlalchemy.exc import OperationalError
+
 from kcz_match.catalogue import capability_service, list_service, need_service
 from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
@@ -31,6 +33,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "forget_preview": list_service.forget_preview,
     "expire_need": need_service.expire_need,
     "mark_stale": capability_service.mark_stale,
+    "lapse_interests": engagements.lapse_interests,
     "expire_interest": engagements.expire_interest,
 }
 
@@ -51,9 +54,19 @@ def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> 
     log.info("worker is ready")
     while not stop.is_set():
         with context():
-            busy = do_one_job()
+            busy = _try_one_job()
         if not busy:
             stop.wait(pause)
+
+
+def _try_one_job() -> bool:
+    """Do the next due job; a database that is busy or away for a while is waited for, never the end of the worker."""
+    try:
+        return do_one_job()
+    except OperationalError:
+        log.exception("the database did not answer; trying again")
+        db.session.rollback()
+        return False
 
 
 def do_one_job() -> bool:

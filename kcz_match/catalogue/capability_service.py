@@ -10,11 +10,16 @@ from kcz_match.accounts import queries as accounts
 from kcz_match.accounts.districts import DISTRICT
 from kcz_match.accounts.states import OrganisationKind
 from kcz_match.catalogue import queries
-from kcz_match.catalogue.editing import check_editable, check_version, fill, values_of, want_index
+from kcz_match.catalogue.editing import check_editable, check_version, fill, leave_followers, values_of
 from kcz_match.catalogue.fields import CAPABILITY_FIELDS, Claim
 from kcz_match.catalogue.models import Capability
 from kcz_match.catalogue.parsing import clean, missing
-from kcz_match.catalogue.states import CAPABILITIES, EDITABLE_CAPABILITY_STATES, CapabilityState
+from kcz_match.catalogue.states import (
+    CAPABILITIES,
+    EDITABLE_CAPABILITY_STATES,
+    REVIEW_WORKDAYS,
+    CapabilityState,
+)
 from kcz_match.core import audit, jobs, policy
 from kcz_match.core.calendar import due_after_workdays, local_day
 from kcz_match.core.db import db, new_key, utc_now
@@ -24,7 +29,6 @@ from kcz_match.core.notify import notify
 from kcz_match.core.policy import SYSTEM, Actor
 
 FRESH_FOR = dt.timedelta(days=183)
-REVIEW_WORKDAYS = 3
 
 
 def draft_capability(
@@ -103,7 +107,7 @@ def act(capability: Capability, verb: str, actor: Actor, *, reason: str = "", re
     policy.require(actor, f"capability.{verb}", capability)
     VERBS.get(verb, _plain)(capability, verb, actor, reason, clean(remark)[:1000])
     if capability.published_at is not None:
-        want_index(capability)
+        leave_followers(capability)
 
 
 def mark_stale(capability_id: int) -> None:
@@ -115,7 +119,7 @@ def mark_stale(capability_id: int) -> None:
         _leave_check(capability)
         return
     move(capability, "mark_stale", SYSTEM)
-    want_index(capability)
+    leave_followers(capability)
     notify(
         capability.organisation_id,
         capability,
@@ -149,7 +153,8 @@ def _submit(capability: Capability, verb: str, actor: Actor, reason: str, remark
 def _approve(capability: Capability, verb: str, actor: Actor, reason: str, remark: str) -> None:
     move(capability, verb, actor, reason=reason, remark=remark)
     capability.published_at = capability.published_at or utc_now()
-    capability.confirmed_at = utc_now()
+    if verb == "approve":
+        capability.confirmed_at = utc_now()
     _leave_check(capability)
     notify(
         capability.organisation_id, capability, f"“{capability.title}”已发布（{capability.code}），会推荐给合适的需求。"

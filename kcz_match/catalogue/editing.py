@@ -51,10 +51,12 @@ def values_of(record: Record) -> dict[str, Any]:
     return {field.name: value_of(record, field.name) for field in fields_of(record)}
 
 
-def want_index(record: Record) -> None:
-    """Leave the job that makes the search index follow this record; cheap to call too often."""
+def leave_followers(record: Record) -> None:
+    """Leave the jobs by which the search index and open interests follow this record; cheap to call too often."""
     db.session.flush()
     kind = record.lifecycle.kind
+    if not record.is_listed:
+        jobs.leave("lapse_interests", key=f"lapse:{kind}:{record.id}", kind=kind, record_id=record.id)
     jobs.leave("index_record", key=f"index:{kind}:{record.id}", kind=kind, record_id=record.id)
 
 

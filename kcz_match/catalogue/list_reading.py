@@ -288,10 +288,6 @@ def _check_sense(row: _Row, values: Values, places: dict[str, int]) -> None:
     title = next(column for column, meant in row.head.columns.items() if meant.field == "title")
     if not values.get("title") and "title" not in places:
         row.wrong(title, "没有“项目名称”。请写一句话说清对象和要解决的问题。")
-    low, high = values.get("budget_min"), values.get("budget_max")
-    if low is not None and high is not None and low > high:
-        row.wrong(places["budget_max"], f"“预算下限”{low:g} 万元大于“预算上限”{high:g} 万元。请把两个数对调或改正。")
-        del values["budget_max"]
     start, due = values.get("starts_on"), values.get("due_on")
     if start is not None and due is not None and start > due:
         row.wrong(places["due_on"], f"“完成时限”{due} 早于“需求开始”{start}。请改正其中一个日期。")

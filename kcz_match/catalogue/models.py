@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Float, ForeignKey, Index, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from kcz_match.accounts.models import Organisation
@@ -29,7 +29,7 @@ from kcz_match.catalogue.states import (
     Clarity,
     NeedState,
 )
-from kcz_match.core.db import Base, choice, new_key, utc_now
+from kcz_match.core.db import Base, choice, db, new_key, utc_now
 from kcz_match.selection.queries import is_certified
 
 
@@ -89,6 +89,7 @@ class Need(Base):
     district_code: Mapped[str] = mapped_column(index=True)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     submitted_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     origin: Mapped[str] = mapped_column(default="form")
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("need_batch.id"), index=True)
     shared_need_id: Mapped[int | None] = mapped_column(ForeignKey("shared_need.id"), index=True)
@@ -156,6 +157,10 @@ class Need(Base):
     def rows(self) -> list[Indicator]:
         """The indicator rows as values."""
         return [row.value() for row in self.indicators]
+
+    def has_consented_to(self, organisation_id: int) -> bool:
+        """Say whether an acceptance opened this need to the organisation."""
+        return _has_consent("need", self.id, organisation_id)
 
     @property
     def is_listed(self) -> bool:
@@ -278,6 +283,10 @@ class Capability(Base):
         """The claim rows as values."""
         return [row.value() for row in self.claims]
 
+    def has_consented_to(self, organisation_id: int) -> bool:
+        """Say whether an acceptance opened this capability to the organisation."""
+        return _has_consent("capability", self.id, organisation_id)
+
     @property
     def is_listed(self) -> bool:
         """Whether everybody may know of it: in a listed state, and its organisation verified at this moment."""
@@ -321,3 +330,16 @@ class Consent(Base):
     granted_at: Mapped[dt.datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "organisation_id"),)
+
+
+def _has_consent(kind: str, record_id: int, organisation_id: int) -> bool:
+    return (
+        db.session.scalar(
+            select(Consent.id).where(
+                Consent.subject_kind == kind,
+                Consent.subject_id == record_id,
+                Consent.organisation_id == organisation_id,
+            )
+        )
+        is not None
+    )

@@ -14,12 +14,20 @@ from typing import Any
 from kcz_match.accounts import queries as accounts
 from kcz_match.accounts.districts import DISTRICT
 from kcz_match.accounts.models import Organisation
+from kcz_match.accounts.states import OrganisationKind
 from kcz_match.catalogue import coach, queries
-from kcz_match.catalogue.editing import check_editable, check_version, fill, values_of, want_index
+from kcz_match.catalogue.editing import check_editable, check_version, fill, leave_followers, values_of
 from kcz_match.catalogue.fields import NEED_FIELDS, Indicator, Tier
 from kcz_match.catalogue.models import Need, NeedRemark, SharedNeed
 from kcz_match.catalogue.parsing import clean, missing
-from kcz_match.catalogue.states import EDITABLE_NEED_STATES, NEEDS, OPEN_NEED_STATES, Clarity, NeedState
+from kcz_match.catalogue.states import (
+    EDITABLE_NEED_STATES,
+    NEEDS,
+    OPEN_NEED_STATES,
+    REVIEW_WORKDAYS,
+    Clarity,
+    NeedState,
+)
 from kcz_match.core import audit, jobs, policy
 from kcz_match.core.calendar import ZONE, due_after_workdays, local_day
 from kcz_match.core.db import db, new_key, utc_now
@@ -29,8 +37,9 @@ from kcz_match.core.notify import notify
 from kcz_match.core.policy import SYSTEM, Actor
 from kcz_match.selection.queries import is_certified
 
+SOLVERS = frozenset({OrganisationKind.SOCIETY, OrganisationKind.SERVICE_TEAM})
 VALID_MONTHS = {"urgent": 3, "normal": 6, "long": 12}
-REVIEW_WORKDAYS = 3
+LONGEST_VALID_MONTHS = 24
 CALL_WORKDAYS = 5
 LONGEST_REMARK = 1000
 
@@ -139,7 +148,7 @@ def act(need: Need, verb: str, actor: Actor, *, reason: str = "", remark: str = 
     before(need, verb, actor, reason, remark)
     _say(need, actor, NEEDS.arrows[verb].reasons.get(reason, reason), remark)
     if need.published_at is not None:
-        want_index(need)
+        leave_followers(need)
 
 
 def add_remark(need: Need, actor: Actor, sentence: str, field: str = "") -> NeedRemark:
@@ -159,9 +168,19 @@ def add_remark(need: Need, actor: Actor, sentence: str, field: str = "") -> Need
     )
     db.session.add(entry)
     audit.write(actor, "need.remark", need, remark=text)
-    if actor.organisation_id != need.organisation_id:
-        notify(need.organisation_id, need, f"“{need.title}”有一条新的意见：{text[:60]}")
+    for unit_id in {need.organisation_id, _reviewer_of(need)} - {actor.organisation_id, None}:
+        notify(unit_id, need, f"“{need.title}”有一条新的意见：{text[:60]}")
     return entry
+
+
+def _reviewer_of(need: Need) -> int | None:
+    """Return the organisation that has the need under review at this moment."""
+    units = {
+        NeedState.SUBMITTED: accounts.association_of(need.district_code),
+        NeedState.DISTRICT_APPROVED: accounts.office(),
+    }
+    unit = units.get(need.state)
+    return unit.id if unit else None
 
 
 def merge_needs(need: Need, into: Need, actor: Actor, *, reason: str) -> None:
@@ -173,7 +192,7 @@ def merge_needs(need: Need, into: Need, actor: Actor, *, reason: str) -> None:
     move(need, "merge", actor, reason=reason, into=into.code)
     _say(need, actor, reason, f"合并到 {into.code}")
     notify(need.organisation_id, need, f"“{need.title}”已合并到 {into.code}。原因：{reason}")
-    want_index(need)
+    leave_followers(need)
 
 
 def share_needs(needs: Sequence[Need], title: str, actor: Actor) -> SharedNeed:
@@ -213,8 +232,10 @@ def call_societies(need: Need, societies: Sequence[Organisation], actor: Actor) 
     policy.require(actor, "need.edit", need)
     if not societies:
         raise Invalid({"society": "请至少选一个学会。"})
-    if need.state not in OPEN_NEED_STATES:
+    if need.state not in OPEN_NEED_STATES or not need.is_listed:
         raise Conflict("只有正在公开的需求可以请学会诊断。")
+    if any(unit.kind not in SOLVERS or not unit.is_verified for unit in societies):
+        raise Conflict("只能请已核验的学会和科技服务团诊断。")
     names = "、".join(unit.name for unit in societies)
     audit.write(actor, "need.call_societies", need, after=names)
     _say(need, actor, "请学会诊断", names)
@@ -237,7 +258,7 @@ def expire_need(need_id: int) -> None:
         _leave_expiry(need)
         return
     move(need, "expire", SYSTEM)
-    want_index(need)
+    leave_followers(need)
     notify(
         need.organisation_id, need, f"“{need.title}”已过有效期，不再推荐。仍然需要请点“续期”，否则 30 天后不再提醒。"
     )
@@ -257,13 +278,14 @@ def _submit(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> No
     errors = missing(NEED_FIELDS, values_of(need))
     if need.due_on and need.due_on < local_day(utc_now()):
         errors["due_on"] = "完成时限已经过去，请改成将来的日期。"
-    if need.valid_until and need.valid_until < local_day(utc_now()):
-        errors["valid_until"] = "有效期已经过去，请改成将来的日期，或留空。"
+    today = local_day(utc_now())
+    if need.valid_until and not today <= need.valid_until <= add_months(today, LONGEST_VALID_MONTHS):
+        errors["valid_until"] = f"有效期要在今天到 {LONGEST_VALID_MONTHS} 个月之内，请改一下，或留空按紧急程度定。"
     if errors:
         raise Invalid(errors)
     association = accounts.association_of(need.district_code)
-    if association is None:
-        raise Conflict("您所在的区还没有区科协登记，无人审核。请联系办公室。")
+    if association is None or not association.is_verified:
+        raise Conflict("您所在区的区科协还没有登记或核验，现在无人审核。请联系办公室。")
     need.code = need.code or _new_code(need)
     need.submitted_by, need.submitted_at = actor.user_id, utc_now()
     need.clarity = Clarity(advice_on(need).clarity)
@@ -274,6 +296,7 @@ def _submit(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> No
 
 def _approve(need: Need, verb: str, actor: Actor, reason: str, remark: str) -> None:
     move(need, verb, actor, remark=remark)
+    need.approved_by = actor.user_id
     office = accounts.office()
     if office is not None:
         due = due_after_workdays(utc_now(), REVIEW_WORKDAYS)

@@ -22,6 +22,7 @@ from kcz_match.catalogue.fields import (
 from kcz_match.catalogue.terms import TERMS
 
 Value = str | int | float | bool | dt.date | list[str] | None
+RANGES = (("budget_min", "budget_max"), ("price_min", "price_max"))
 TRUE_WORDS = {"1", "on", "true", "是", "可以", "y", "yes"}
 DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 SEPARATORS = re.compile(r"[,，、;；|\n]+")
@@ -63,6 +64,11 @@ def parse_values(table: Sequence[Field], raw: Mapping[str, object]) -> tuple[dic
             errors[field.name] = error
         else:
             values[field.name] = value
+    for low, high in RANGES:
+        below, above = values.get(low), values.get(high)
+        if isinstance(below, (int, float)) and isinstance(above, (int, float)) and below > above:
+            del values[high]
+            errors[high] = f"上限 {above:g} 比下限 {below:g} 还小，请核对这两个数。"
     return values, errors
 
 

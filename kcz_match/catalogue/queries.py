@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import selectinload
 
 from kcz_match.accounts.models import Organisation
-from kcz_match.catalogue.models import Capability, Need, NeedBatch, SharedNeed
+from kcz_match.catalogue.models import Capability, Consent, Need, NeedBatch, SharedNeed
 from kcz_match.catalogue.states import (
     LISTED_CAPABILITY_STATES,
     LISTED_NEED_STATES,
@@ -27,7 +27,11 @@ from kcz_match.selection.queries import certified_ids
 def needs_visible_to(actor: Actor) -> Select[tuple[Need]]:
     """Return the query of needs that ``actor`` may know of: the same answer as the rule ``need.read``, in SQL."""
     listed = and_(Need.state.in_(LISTED_NEED_STATES), Need.organisation_id.in_(certified_ids()))
-    return select(Need).options(selectinload(Need.organisation)).where(or_(listed, _needs_of_own_side(actor)))
+    return (
+        select(Need)
+        .options(selectinload(Need.organisation))
+        .where(or_(listed, _needs_of_own_side(actor), _consented(Need, actor)))
+    )
 
 
 def needs_on_own_side(actor: Actor) -> Select[tuple[Need]]:
@@ -45,7 +49,7 @@ def capabilities_visible_to(actor: Actor) -> Select[tuple[Capability]]:
     return (
         select(Capability)
         .options(selectinload(Capability.organisation))
-        .where(or_(_capability_listed(), _capabilities_of_own_side(actor)))
+        .where(or_(_capability_listed(), _capabilities_of_own_side(actor), _consented(Capability, actor)))
     )
 
 
@@ -106,9 +110,9 @@ def needs_waiting_for(actor: Actor) -> Select[tuple[Need]]:
     """
     own = and_(Need.organisation_id == actor.organisation_id, Need.state.in_([NeedState.RETURNED, NeedState.EXPIRED]))
     conditions = [own]
-    if actor.organisation_kind == "district":
+    if actor.organisation_kind == "district" and policy.is_working(actor):
         conditions.append(and_(Need.district_code == actor.district_code, Need.state == NeedState.SUBMITTED))
-    if actor.organisation_kind == "office":
+    if policy.is_office(actor, None):
         conditions.append(Need.state == NeedState.DISTRICT_APPROVED)
     return (
         select(Need)
@@ -190,7 +194,7 @@ def _needs_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]
         return true()
     own = Need.organisation_id == actor.organisation_id if actor.organisation_id is not None else false()
     if actor.organisation_kind == "district" and actor.is_verified:
-        return or_(own, Need.district_code == actor.district_code)
+        return or_(own, and_(Need.district_code == actor.district_code, Need.submitted_at.is_not(None)))
     return own
 
 
@@ -205,3 +209,10 @@ def _capabilities_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]
     if actor.organisation_id is None:
         return false()
     return or_(Capability.organisation_id == actor.organisation_id, Capability.approver_id == actor.organisation_id)
+
+
+def _consented(model, actor: Actor):  # type: ignore[no-untyped-def]
+    granted = select(Consent.subject_id).where(
+        Consent.subject_kind == model.__tablename__, Consent.organisation_id == actor.organisation_id
+    )
+    return model.id.in_(granted) if actor.organisation_id is not None else false()

@@ -6,6 +6,8 @@ import enum
 
 from kcz_match.core.lifecycle import Hue, Lifecycle, arrow
 
+REVIEW_WORKDAYS = 3
+
 
 class NeedState(enum.StrEnum):
     """Where a need stands."""
@@ -112,7 +114,7 @@ NEEDS = Lifecycle(
         "expire": arrow(_OPEN, NeedState.EXPIRED, "到期"),
         "merge": arrow(_OPEN, NeedState.MERGED, "合并到另一条", needs_reason=True, is_loss=True),
         "withdraw": arrow(
-            "submitted returned district_approved " + _OPEN,
+            "submitted returned district_approved expired longterm " + _OPEN,
             NeedState.WITHDRAWN,
             "撤回需求",
             needs_reason=True,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-
 from kcz_match.catalogue.fields import Field, Tier
-from kcz_match.catalogue.models import Capability, Consent, Need
+from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core import policy
-from kcz_match.core.db import db
 from kcz_match.core.policy import Actor
 
 Record = Need | Capability
@@ -17,17 +14,7 @@ Record = Need | Capability
 
 def has_consent(actor: Actor, record: Record) -> bool:
     """Say whether the actor's organisation was granted the after-consent fields of ``record``."""
-    return (
-        actor.organisation_id is not None
-        and db.session.scalar(
-            select(Consent.id).where(
-                Consent.subject_kind == record.__tablename__,
-                Consent.subject_id == record.id,
-                Consent.organisation_id == actor.organisation_id,
-            )
-        )
-        is not None
-    )
+    return policy.holds_consent(actor, record)
 
 
 def tiers_open_to(actor: Actor, record: Record) -> frozenset[Tier]:

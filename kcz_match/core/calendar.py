@@ -1,7 +1,6 @@
 """Working days in mainland China, with statutory holidays and the working weekends given in exchange (调休).
 
-The days come from ``chinesecalendar``; a year that its tables do not cover yet counts Monday to Friday, and
-``is_certain`` tells a page that the date may still move.
+The days come from ``chinesecalendar``; a year that its tables do not cover yet counts Monday to Friday.
 """
 
 from __future__ import annotations
@@ -21,15 +20,6 @@ def is_workday(day: dt.date) -> bool:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
         return day.weekday() < 5
-
-
-def is_certain(day: dt.date) -> bool:
-    """Say whether the holidays of the year of ``day`` are published and known."""
-    try:
-        chinese_calendar.is_workday(day)
-    except NotImplementedError:
-        return False
-    return True
 
 
 def add_workdays(day: dt.date, count: int) -> dt.date:

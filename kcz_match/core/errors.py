@@ -47,7 +47,7 @@ class Stale(Conflict):
 
     def __init__(self) -> None:
         """Say what to do: reload."""
-        super().__init__("刚才有人先处理了这条记录。请刷新页面，看过最新状态再决定；您填写的内容不会丢失。")
+        super().__init__("刚才有人先处理了这条记录。请刷新页面，看过最新状态再决定。")
 
 
 class Invalid(Refusal):

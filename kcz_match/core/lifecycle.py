@@ -17,6 +17,8 @@ from kcz_match.core.db import utc_now
 from kcz_match.core.errors import Conflict, Invalid
 from kcz_match.core.policy import Actor
 
+LONGEST_REASON = 1000
+
 
 class Hue(enum.StrEnum):
     """What a state means to the person who looks: somebody waits, work goes on, it is done, it has stopped."""
@@ -86,6 +88,7 @@ def move(record: Any, verb: str, actor: Actor, *, reason: str = "", remark: str 
     """
     lifecycle: Lifecycle = record.lifecycle
     step = lifecycle.arrows[verb]
+    reason = "".join(letter for letter in reason if letter.isprintable() or letter == "\n")[:LONGEST_REASON]
     policy.require(actor, f"{lifecycle.kind}.{verb}", record)
     if record.state not in step.sources:
         raise Conflict(

@@ -63,6 +63,11 @@ def is_working(actor: Actor) -> bool:
     return actor.is_verified and actor.role in WORKING_ROLES
 
 
+def acts_for_organisation(actor: Actor, record: Any) -> bool:
+    """本单位的经办人或管理员。"""
+    return actor.role in WORKING_ROLES and record.id == actor.organisation_id
+
+
 def is_office(actor: Actor, record: Any) -> bool:
     """办公室的经办人或管理员。"""
     return is_working(actor) and actor.organisation_kind == "office"
@@ -105,8 +110,24 @@ def is_first_reviewer(actor: Actor, record: Any) -> bool:
 
 
 def belongs_to_association(actor: Actor, record: Any) -> bool:
-    """需求所在区科协的任何成员。"""
-    return actor.organisation_kind == "district" and actor.is_verified and record.district_code == actor.district_code
+    """需求所在区科协的任何成员；从未提交过的草稿除外。"""
+    is_there = actor.organisation_kind == "district" and record.district_code == actor.district_code
+    return is_there and actor.is_verified and record.submitted_at is not None
+
+
+def works_for_association(actor: Actor, record: Any) -> bool:
+    """需求所在区科协的经办人。"""
+    return _is_association_of(actor, record)
+
+
+def is_second_reviewer(actor: Actor, record: Any) -> bool:
+    """办公室的经办人；提交人和区科协审核人不得再作第二级审核。"""
+    return is_office(actor, record) and actor.user_id not in (record.submitted_by, record.approved_by)
+
+
+def holds_consent(actor: Actor, record: Any) -> bool:
+    """已接受对接的另一方的任何成员。"""
+    return actor.organisation_id is not None and record.has_consented_to(actor.organisation_id)
 
 
 def _is_association_of(actor: Actor, record: Any) -> bool:
@@ -183,7 +204,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "certificate.expire": (is_system,),
     "need.write": (is_demand_side,),
     "need.import": (is_demand_side,),
-    "need.read": (is_listed, belongs_to_owner, belongs_to_association, is_office),
+    "need.read": (is_listed, belongs_to_owner, belongs_to_association, is_office, holds_consent),
     "need.read_own": (belongs_to_owner, belongs_to_association, is_office),
     "need.edit": (is_owner,),
     "need.submit": (is_owner,),
@@ -191,7 +212,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "need.approve": (is_first_reviewer,),
     "need.return": (is_first_reviewer,),
     "need.decline": (is_first_reviewer,),
-    "need.publish": (is_office,),
+    "need.publish": (is_second_reviewer,),
     "need.send_back": (is_office,),
     "need.reject": (is_office,),
     "need.start_matching": (is_system,),
@@ -207,10 +228,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "need.withdraw": (is_owner,),
     "need.hold": (is_office,),
     "need.resume": (is_office,),
-    "need.remark": (is_owner, belongs_to_association, is_office),
+    "need.remark": (is_owner, works_for_association, is_office),
     "need.share": (is_office,),
     "capability.write": (is_supply_side,),
-    "capability.read": (is_listed, belongs_to_owner, belongs_to_approver, is_office),
+    "capability.read": (is_listed, belongs_to_owner, belongs_to_approver, is_office, holds_consent),
     "capability.read_own": (belongs_to_owner, belongs_to_approver, is_office),
     "capability.edit": (is_owner,),
     "capability.submit": (is_owner,),
@@ -230,6 +251,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "interest.decline": (is_answerer,),
     "interest.withdraw": (is_asker,),
     "interest.expire": (is_system,),
+    "interest.lapse": (is_system,),
+    "inbox.clear": (acts_for_organisation,),
 }
 
 

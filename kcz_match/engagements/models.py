@@ -62,7 +62,12 @@ class Interest(Base):
         ),
     )
 
-    @property
-    def asked_from_need(self) -> bool:
-        """Whether the need's side asked."""
-        return self.asker_id == self.need.organisation_id
+    def name_of(self, unit: Organisation) -> str:
+        """Return the name by which the other side knows a party.
+
+        The poster of a need stays unnamed until it accepts, unless it asked and so introduced itself.
+        """
+        is_unnamed_poster = unit.id == self.need.organisation_id and unit.id != self.asker_id
+        if is_unnamed_poster and self.state != InterestState.ACCEPTED:
+            return f"{unit.district_name}一家{unit.kind_label}" if unit.kind == "enterprise" else unit.name
+        return unit.name

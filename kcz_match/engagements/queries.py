@@ -60,6 +60,16 @@ def interests_of(record: Need | Capability, actor: Actor) -> list[Interest]:
     return list(db.session.scalars(interests_visible_to(actor).where(column == record.id)))
 
 
+def unanswered_count(organisation_id: int) -> tuple[int, int]:
+    """Return (interests the organisation let expire, interests it was ever asked and whose time is over)."""
+    asked = select(Interest.state).where(
+        Interest.answerer_id == organisation_id,
+        Interest.state.in_([InterestState.ACCEPTED, InterestState.DECLINED, InterestState.EXPIRED]),
+    )
+    states = list(db.session.scalars(asked))
+    return states.count(InterestState.EXPIRED), len(states)
+
+
 def late_interests() -> Select[tuple[Interest]]:
     """Return the query of interests that ended unanswered, newest first: silence has an owner."""
     return (

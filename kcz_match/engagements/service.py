@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from kcz_match.accounts import queries as accounts
 from kcz_match.catalogue import need_service
 from kcz_match.catalogue.models import Capability, Consent, Need
 from kcz_match.catalogue.parsing import clean
@@ -20,6 +21,8 @@ from kcz_match.core.policy import SYSTEM, Actor
 from kcz_match.engagements import queries
 from kcz_match.engagements.models import Interest
 from kcz_match.engagements.states import INTERESTS, InterestState
+from kcz_match.matching import filters
+from kcz_match.matching.terms import capability_terms, need_terms
 
 REPLY_WORKDAYS = 5
 QUESTIONS = {
@@ -51,6 +54,9 @@ def send_interest(
     }
     if errors:
         raise Invalid(errors)
+    lines = filters.check(need_terms(need), capability_terms(capability))
+    if not all(line.passed for line in lines if line.code == filters.OPEN):
+        raise Conflict("这一对目前不能对接。")
     if need.state not in OPEN_NEED_STATES or not need.is_listed:
         raise Conflict(f"这条需求现在是“{need.lifecycle.word(need.state)}”，不再接收新的对接意向。")
     if not capability.is_listed:
@@ -103,12 +109,30 @@ def expire_interest(interest_id: int) -> None:
     notify(
         interest.asker_id,
         interest,
-        f"{interest.answerer.full_name} 没有在期限内回复“{interest.need.title}”。可以再发一次或另找一家。",
+        f"{interest.name_of(interest.answerer)} 没有在期限内回复“{interest.need.title}”。可以再发一次或另找一家。",
     )
     notify(interest.answerer_id, interest, f"“{interest.need.title}”的对接意向已逾期，计入本单位未回复数。")
+    for unit in (accounts.association_of(interest.need.district_code), accounts.office()):
+        if unit is not None and unit.id not in (interest.asker_id, interest.answerer_id):
+            late = f"{interest.answerer.full_name} 没有在五个工作日内回复“{interest.need.title}”的对接意向。"
+            notify(unit.id, interest.need, late)
+
+
+def lapse_interests(kind: str, record_id: int) -> None:
+    """Job: end the open questions about a record that everybody may no longer know of, and tell the asker."""
+    column = Interest.need_id if kind == "need" else Interest.capability_id
+    for interest in db.session.scalars(
+        select(Interest).where(column == record_id, Interest.state == InterestState.SENT)
+    ):
+        if interest.need.is_listed and interest.capability.is_listed:
+            continue
+        move(interest, "lapse", SYSTEM)
+        notify(interest.asker_id, interest, f"“{interest.need.title}”已不再公开，您发出的对接意向失效，不必再等。")
 
 
 def _accept(interest: Interest, actor: Actor, reason: str, remark: str) -> None:
+    if not (interest.need.is_listed and interest.capability.is_listed):
+        raise Conflict("需求或能力已经不再公开，这条对接意向不能再接受。")
     _decide(interest, "accept", actor, "", remark)
     _reveal(interest, actor)
     if interest.need.state in {NeedState.MATCHING, NeedState.DIAGNOSING}:
@@ -126,7 +150,7 @@ def _decline(interest: Interest, actor: Actor, reason: str, remark: str) -> None
     notify(
         interest.asker_id,
         interest,
-        f"{actor.organisation_name} 婉拒了“{interest.need.title}”的对接意向：{why}。{remark}",
+        f"{interest.name_of(interest.answerer)} 婉拒了“{interest.need.title}”的对接意向：{why}。{remark}",
     )
 
 

@@ -16,6 +16,7 @@ class InterestState(enum.StrEnum):
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    LAPSED = "lapsed"
 
 
 INTERESTS = Lifecycle(
@@ -28,6 +29,7 @@ INTERESTS = Lifecycle(
         InterestState.DECLINED: ("已婉拒", Hue.STOPPED),
         InterestState.WITHDRAWN: ("已撤回", Hue.STOPPED),
         InterestState.EXPIRED: ("逾期未回复", Hue.STOPPED),
+        InterestState.LAPSED: ("已失效", Hue.STOPPED),
     },
     arrows={
         "accept": arrow("sent", InterestState.ACCEPTED, "接受，公开双方联系方式", is_primary=True),
@@ -36,5 +38,6 @@ INTERESTS = Lifecycle(
         ),
         "withdraw": arrow("sent", InterestState.WITHDRAWN, "撤回意向", is_loss=True),
         "expire": arrow("sent", InterestState.EXPIRED, "逾期"),
+        "lapse": arrow("sent", InterestState.LAPSED, "需求或能力已不再公开"),
     },
 )

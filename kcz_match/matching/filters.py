@@ -20,6 +20,7 @@ from kcz_match.accounts.districts import DISTRICT
 from kcz_match.catalogue.terms import word
 
 UNSTATED = "未说明"
+OPEN = "open"
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,10 @@ def _open(need: NeedTerms, offer: CapabilityTerms) -> FilterResult:
     behind = offer.organisation_ids | {offer.organisation_id}
     barred = behind & (need.avoided | need.conflicts) or need.organisation_id in offer.avoided
     if not offer.published or barred:
-        return _line("open", "对接状态", False, "目前不能对接")
+        return _line(OPEN, "对接状态", False, "目前不能对接")
     if offer.capacity_left is not None and offer.capacity_left <= 0:
-        return _line("open", "对接状态", False, "本月可接的对接已满")
-    return _line("open", "对接状态", True, "可对接（超过期限未确认，请先核实）" if offer.stale else "可对接")
+        return _line(OPEN, "对接状态", False, "本月可接的对接已满")
+    return _line(OPEN, "对接状态", True, "可对接（超过期限未确认，请先核实）" if offer.stale else "可对接")
 
 
 def _organisation(need: NeedTerms, offer: CapabilityTerms) -> FilterResult:

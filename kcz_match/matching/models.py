@@ -1,4 +1,4 @@
-"""Tables of matching: vectors with their change numbers, built generations, stored lists, and decisions.
+"""Tables of matching: vectors with their change numbers, built generations, and decisions.
 
 The rows of ``vector`` are the truth; files in the indexes folder are only a fast copy of some of them.
 """
@@ -6,12 +6,11 @@ The rows of ``vector`` are the truth; files in the indexes folder are only a fas
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kcz_match.core.db import Base, choice, new_key, utc_now
+from kcz_match.core.db import Base, choice, utc_now
 from kcz_match.matching.reasons import Decision
 
 SEARCHED = "role = 'passage' AND field = 'whole' AND part = 0"
@@ -93,37 +92,6 @@ class IndexBuild(Base):
     built_at: Mapped[dt.datetime] = mapped_column(default=utc_now)
 
 
-class MatchList(Base):
-    """A list of matches as it was shown, with everything needed to make it again.
-
-    ``kind`` is what asked (``need``, ``capability`` or ``text``); ``results`` holds, best first, what ranking returned.
-    """
-
-    __tablename__ = "match_list"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True, default=new_key)
-    kind: Mapped[str]
-    record_id: Mapped[int | None]
-    text: Mapped[str] = mapped_column(default="")
-    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    tier: Mapped[str]
-    encoder: Mapped[str]
-    generation: Mapped[int]
-    change: Mapped[int]
-    weights: Mapped[dict[str, Any]] = mapped_column(JSON)
-    filters: Mapped[dict[str, Any]] = mapped_column(JSON)
-    results: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    at: Mapped[dt.datetime] = mapped_column(default=utc_now)
-
-    __table_args__ = (
-        CheckConstraint("kind IN ('need', 'capability', 'text')", name="kind"),
-        CheckConstraint("(kind = 'text') = (record_id IS NULL)", name="a_record_or_a_text"),
-        Index("ix_match_list_record", "kind", "record_id", "at"),
-    )
-
-
 class MatchDecision(Base):
     """What one organisation decided about one proposed pair; the last decision stands.  Kept as training data."""
 
@@ -134,7 +102,6 @@ class MatchDecision(Base):
     capability_id: Mapped[int] = mapped_column(ForeignKey("capability.id"), index=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    match_list_id: Mapped[int | None] = mapped_column(ForeignKey("match_list.id"))
     decision: Mapped[Decision] = mapped_column(choice(Decision))
     reason: Mapped[str] = mapped_column(default="")
     sentence: Mapped[str] = mapped_column(default="")

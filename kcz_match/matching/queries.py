@@ -37,7 +37,7 @@ from kcz_match.matching.retrieval import Query, retrieve
 from kcz_match.matching.terms import capability_terms, need_terms
 
 log = logging.getLogger(__name__)
-CANDIDATES = 60
+CANDIDATES, MOST_CANDIDATES, ENOUGH = 60, 4000, 30
 MOST_HITS = 40
 MOST_UNWORDED = 5
 NEAR = 6.0  # spreads above unrelated texts: a few words say so little that even this is a guess, hence MOST_UNWORDED
@@ -53,6 +53,11 @@ class Match:
     band: str
     filters: tuple[FilterResult, ...]
     decision: MatchDecision | None = None
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether the two may not meet at present, for a reason that is nobody else's business."""
+        return any(line.code == filters.OPEN and not line.passed for line in self.filters)
 
     @property
     def passes(self) -> bool:
@@ -86,6 +91,7 @@ class Hit:
     record: Record
     band: str
     scored: Scored
+    problem: str = ""
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -107,20 +113,24 @@ class Found:
 
 
 def matches_of(record: Record, actor: Actor) -> Matches:
-    """Return the matches of a need (capabilities) or of a capability (needs) for ``actor``."""
+    """Return the matches of a need (capabilities) or of a capability (needs) for ``actor``.
+
+    A record that is not listed at this moment matches nothing.  Pairs that avoidance or a conflict forbids are left out
+    for everybody but the need's own side, so that nobody learns who avoids whom.
+    """
     other = "capability" if isinstance(record, Need) else "need"
-    scored = _retrieve(_own_document(record, actor), other, actor)
     decided = _decisions(record, actor)
-    found = [_match(record, partner, one, decided) for one, partner in _load(other, scored, _open(other), record)]
+    answers = _answers(_own_document(record, actor), other, actor, _open(other)) if record.is_listed else []
+    found = [_match(record, partner, one, decided) for one, partner in answers]
+    found = [match for match in found if match.need.organisation_id == actor.organisation_id or not match.is_barred]
     refused = [match for match in found if match.decision and match.decision.decision == Decision.REFUSE]
-    rest = [match for match in found if match not in refused]
-    index = engine().index
+    rest = [match for match in found if match not in refused and match.band != "none"]
     return Matches(
-        shown=[match for match in rest if match.passes and match.band != "none"],
-        excluded=[match for match in rest if not match.passes and match.band != "none"],
+        shown=[match for match in rest if match.passes],
+        excluded=[match for match in rest if not match.passes],
         refused=refused,
         encoder=engine().encoder.name,
-        generation=index.generation.number,
+        generation=engine().index.generation.number,
     )
 
 
@@ -162,12 +172,8 @@ def similar_needs(
 ) -> list[Hit]:
     """Return needs the actor may know of that are like a typed one; ``but`` is the key of the typed one itself."""
     document = documents.build("need", values, rows)  # type: ignore[arg-type]
-    scored = _retrieve(document, "need", actor)
-    hits = [
-        Hit(need, ranking.band(one), one)
-        for one, need in _load("need", scored, catalogue.needs_visible_to(actor), None)
-        if need.key != but
-    ]
+    answers = _answers(document, "need", actor, catalogue.needs_visible_to(actor))
+    hits = [Hit(need, ranking.band(one), one) for one, need in answers if need.key != but]
     return [hit for hit in hits if hit.band in ("strong", "possible")][:limit]
 
 
@@ -181,9 +187,9 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
     document = documents.free_text(text)
     if not document.texts:
         return Found([])
-    scored = _retrieve(document, kind, actor)
     visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
-    hits = [Hit(record, ranking.band(one), one) for one, record in _load(kind, scored, visible, None)]
+    answers = _answers(document, kind, actor, visible)
+    hits = [Hit(record, ranking.band(one), one, _readable_problem(record, actor)) for one, record in answers]
     unworded = [hit for hit in hits if not hit.terms and hit.is_near][:MOST_UNWORDED]
     hits = [hit for hit in hits if hit.terms or hit in unworded][:MOST_HITS]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
@@ -241,17 +247,32 @@ def _own_document(record: Record, actor: Actor) -> Document:
     return reading.document(record, documents.READ_BY[documents.tier_for(tiers)])
 
 
-def _retrieve(document: Document, kind: str, actor: Actor) -> list[Scored]:
-    """Ask the index of ``kind`` in the tier this viewer may search."""
+def _answers(document: Document, kind: str, actor: Actor, allowed: Select) -> list[tuple[Scored, Record]]:  # type: ignore[type-arg]
+    """Return the records that answer a document and that the query ``allowed`` yields now, best first.
+
+    The index knows nothing of rights, so it is asked for more until enough of its answers are allowed or it has none.
+    """
     if not document.texts:
         return []
-    tier = documents.MEMBERS if policy.is_member(actor, None) else documents.PUBLIC
-    return retrieve(
-        _query(document),
-        engine().index.channel(kind, tier),
-        LexicalIndex(db.session.connection(), kind, tier),
-        CANDIDATES,
-    )
+    tier = _tier(actor)
+    query, channel = _query(document), engine().index.channel(kind, tier)
+    words = LexicalIndex(db.session.connection(), kind, tier)
+    limit = CANDIDATES
+    while True:
+        scored = retrieve(query, channel, words, limit)
+        found = _load(kind, scored, allowed)
+        if len(found) >= ENOUGH or len(scored) < limit or limit >= MOST_CANDIDATES:
+            return found
+        limit *= 4
+
+
+def _tier(actor: Actor) -> str:
+    return documents.MEMBERS if policy.is_member(actor, None) else documents.PUBLIC
+
+
+def _readable_problem(record: Record, actor: Actor) -> str:
+    """Return what the tier that this viewer searches reads of the problem: no more than it is found by."""
+    return reading.document(record, documents.READ_BY[_tier(actor)]).texts.get("problem", "")
 
 
 def _query(document: Document) -> Query:
@@ -267,15 +288,15 @@ def _open(kind: str) -> Select:  # type: ignore[type-arg]
     return catalogue.open_needs() if kind == "need" else catalogue.listed_capabilities()
 
 
-def _load(kind: str, scored: Sequence[Scored], allowed: Select, but: Record | None) -> list[tuple[Scored, Record]]:  # type: ignore[type-arg]
+def _load(kind: str, scored: Sequence[Scored], allowed: Select) -> list[tuple[Scored, Record]]:  # type: ignore[type-arg]
     """Return the scored records that the query ``allowed`` yields now, in the order of their scores."""
     model = Need if kind == "need" else Capability
-    rows = selectinload(Need.indicators) if kind == "need" else selectinload(Capability.claims)
+    rows = (Need.indicators, Need.avoided) if kind == "need" else (Capability.claims,)
     found = {
         record.id: record
         for record in db.session.scalars(
             allowed.where(model.id.in_([one.record_id for one in scored])).options(
-                rows, selectinload(model.organisation)
+                *(selectinload(each) for each in (*rows, model.organisation))
             )
         )
     }

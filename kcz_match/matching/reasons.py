@@ -13,8 +13,6 @@ class Decision(enum.StrEnum):
     REFUSE = "refuse"
 
 
-DECISION_LABELS = {Decision.ADOPT: "采纳", Decision.IGNORE: "忽略", Decision.REFUSE: "拒绝"}
-
 DECLINE_REASONS = {
     "too_early": "成熟度不足",
     "benefit_unclear": "与现有办法相比优势不清",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import aliased
 
 from kcz_match.accounts.models import Organisation
 from kcz_match.core.db import db
@@ -18,7 +19,12 @@ def certified_ids() -> Select[tuple[int]]:
 
     Those are holders of a live title and enterprises whose park or district holds one, each while verified itself.
     """
-    holders = select(Certificate.organisation_id).where(Certificate.state.in_(LIVE_STATES))
+    holder = aliased(Organisation)
+    holders = (
+        select(Certificate.organisation_id)
+        .join(holder, holder.id == Certificate.organisation_id)
+        .where(Certificate.state.in_(LIVE_STATES), holder.state == "verified")
+    )
     return select(Organisation.id).where(
         Organisation.state == "verified", or_(Organisation.id.in_(holders), Organisation.parent_id.in_(holders))
     )

@@ -26,10 +26,12 @@ SUBJECTS = {
     "consent": "联系方式",
     "admin": "管理",
     "job": "后台任务",
+    "inbox": "收件箱",
 }
 
 # Actions that are no arrow of a lifecycle.
 WORDS = {
+    "inbox.clear": "把通知标为已读",
     "organisation.register": "登记单位",
     "organisation.edit": "修改简介和别名",
     "organisation.invite": "邀请成员",

@@ -9,6 +9,7 @@ from flask_login import current_user, login_required
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from kcz_match.accounts import queries as accounts
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.states import NEEDS
@@ -82,8 +83,9 @@ def show_inbox() -> str:
 def read_all() -> Response:
     """Mark every notice as read."""
     who = actor()
-    if who.organisation_id is not None:
-        notify.mark_all_read(who.organisation_id)
+    unit = accounts.organisation(who.organisation_id or 0)
+    policy.require(who, "inbox.clear", unit)
+    notify.mark_all_read(unit.id)
     say("通知已全部标为已读。")
     db.session.commit()
     return redirect(url_for(".show_inbox"))

@@ -10,13 +10,12 @@ from sqlalchemy import select
 
 from kcz_match.accounts.models import Organisation
 from kcz_match.catalogue import queries as catalogue
-from kcz_match.catalogue.states import CapabilityState, NeedState
+from kcz_match.catalogue.states import REVIEW_WORKDAYS, CapabilityState, NeedState
 from kcz_match.core import notify, policy
 from kcz_match.core.calendar import due_after_workdays
 from kcz_match.core.db import db
 from kcz_match.core.policy import Actor
 from kcz_match.engagements import queries as engagements
-from kcz_match.web.standing import REVIEW_WORKDAYS
 
 MOST = 200
 

@@ -7,13 +7,14 @@ from flask_login import login_required
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from kcz_match.accounts.models import Organisation
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.states import LISTED_CAPABILITY_STATES, OPEN_NEED_STATES
 from kcz_match.catalogue.visibility import has_consent, readable_fields, tiers_open_to
 from kcz_match.core import policy
 from kcz_match.core.db import db
-from kcz_match.core.errors import Invalid, NotFound, Stale
+from kcz_match.core.errors import Conflict, Invalid, NotFound, Stale
 from kcz_match.core.lifecycle import moves_open_to
 from kcz_match.engagements import queries, service
 from kcz_match.engagements.models import Interest
@@ -25,6 +26,7 @@ from kcz_match.web.standing import standing_of
 from kcz_match.web.threads import thread_of
 
 blueprint = Blueprint("interests", __name__)
+blueprint.app_context_processor(lambda: {"party_name": party_name})
 CONTACT_FIELDS = {
     "owner_name",
     "owner_phone",
@@ -51,6 +53,7 @@ def index() -> str:
     return render_template(
         "interests/index.html",
         page=paging.page_of(query),
+        unanswered=queries.unanswered_count(actor().organisation_id or 0),
         side=side,
         state=state,
         states={item.value: word for item, (word, _) in INTERESTS.words.items()},
@@ -101,7 +104,7 @@ def ask(need_key: str, capability_key: str) -> str | Response | tuple[str, int]:
         )
     try:
         interest = service.send_interest(need, capability, actor(), **typed)
-    except Invalid as refusal:
+    except (Invalid, Conflict) as refusal:
         db.session.rollback()
         need, capability = (
             catalogue.need_by_key(need_key, actor()),
@@ -112,7 +115,7 @@ def ask(need_key: str, capability_key: str) -> str | Response | tuple[str, int]:
             need=need,
             capability=capability,
             typed=typed,
-            errors=refusal.errors,
+            errors=refusal.errors if isinstance(refusal, Invalid) else {"cooperation": refusal.sentence},
             limit=service.LONGEST,
         ), refusal.status
     say("对接意向已发出。对方要在五个工作日内回复，结果会到收件箱。")
@@ -179,6 +182,12 @@ def of_capability(key: str) -> str:
     )
 
 
+def party_name(interest: Interest, unit: Organisation) -> str:
+    """Return the name of a party as this viewer knows it: its own people and the Office know every name."""
+    own_side = actor().organisation_id == unit.id or policy.is_office(actor(), None)
+    return unit.name if own_side else interest.name_of(unit)
+
+
 def _page(interest: Interest, **tried: object) -> str:
     other = interest.capability if actor().organisation_id == interest.need.organisation_id else interest.need
     contacts = []
@@ -197,6 +206,8 @@ def _page(interest: Interest, **tried: object) -> str:
     return render_template(
         "interests/show.html",
         interest=interest,
+        asker=party_name(interest, interest.asker),
+        answerer=party_name(interest, interest.answerer),
         other=other,
         contacts=contacts,
         questions=service.QUESTIONS,

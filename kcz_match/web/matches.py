@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.fields import NEED_FIELDS
 from kcz_match.catalogue.models import Capability, Need
+from kcz_match.catalogue.states import OPEN_NEED_STATES
 from kcz_match.core import policy
 from kcz_match.core.db import db
 from kcz_match.core.errors import Invalid, NotFound
@@ -151,7 +152,7 @@ def twins(key: str) -> str:
     need = catalogue.need_by_key(key, actor())
     values = {field.name: getattr(need, field.name) for field in NEED_FIELDS}
     hits = queries.similar_needs(values, need.rows, actor(), but=key)
-    open_ones = [hit for hit in hits if hit.record.state in ("published", "matching", "diagnosing")]
+    open_ones = [hit for hit in hits if hit.record.state in OPEN_NEED_STATES]
     return render_template("matches/twins.html", need=need, hits=open_ones)
 
 
@@ -165,8 +166,7 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
     found = queries.matches_of(record, actor())
     worth = [match for match in found.shown if match.band != "weak"]
     pages = max(1, -(-len(worth) // PER_PAGE))
-    asked = request.args.get("page", "1")
-    number = min(max(int(asked) if asked.isdigit() and len(asked) < 6 else 1, 1), pages)
+    number = min(max(paging.whole_number(request.args.get("page", ""), pages, 1), 1), pages)
     cards = [_card(match) for match in worth[(number - 1) * PER_PAGE : number * PER_PAGE]]
     return render_template(
         template,

@@ -106,7 +106,7 @@ def show(key: str) -> str:
         rows=readable_rows(need, tiers),
         hidden=hidden_labels(need, tiers),
         sections=NEED_SECTIONS,
-        is_own=is_own,
+        is_open=need.state in OPEN_NEED_STATES,
         advice=need_service.advice_on(need) if is_own else None,
         **frame(need, "show"),
     )
@@ -161,6 +161,16 @@ def share(key: str) -> Response:
     except Invalid as refusal:
         raise Conflict(refusal.errors["title"]) from refusal
     say(f"已并为共性需求，共 {len(others) + 1} 条，各单位已收到通知。")
+    db.session.commit()
+    return redirect(url_for(".show", key=key))
+
+
+@blueprint.post("/<key>/unshare")
+@asks("need.share")
+def unshare(key: str) -> Response:
+    """Take this need out of its shared need."""
+    need_service.leave_shared(queries.need_by_key(key, actor()), actor())
+    say("已移出共性需求，其他单位的需求不变。")
     db.session.commit()
     return redirect(url_for(".show", key=key))
 

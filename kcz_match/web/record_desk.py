@@ -17,7 +17,7 @@ from kcz_match.catalogue.fields import Field
 from kcz_match.catalogue.visibility import Record
 from kcz_match.core import policy
 from kcz_match.core.db import KEY_ALPHABET, KEY_LENGTH, db, utc_now
-from kcz_match.core.errors import Invalid, NotFound, Stale
+from kcz_match.core.errors import Conflict, Invalid, NotFound, Stale
 from kcz_match.core.lifecycle import Lifecycle
 from kcz_match.web.access import actor
 from kcz_match.web.presentation import moment, say
@@ -87,7 +87,7 @@ class Desk:
             record = self._save(key, record, typed)
             if submits:
                 self.act(record, "submit", actor())
-        except (Invalid, Stale) as refusal:
+        except (Invalid, Conflict) as refusal:
             db.session.rollback()
             errors = refusal.errors if isinstance(refusal, Invalid) else {"title": refusal.sentence}
             return self.form(key, typed, errors, self.own(key)), refusal.status
@@ -103,7 +103,7 @@ class Desk:
         except Invalid as refusal:
             db.session.rollback()
             return jsonify(errors=refusal.errors), refusal.status
-        except Stale as refusal:
+        except Conflict as refusal:
             db.session.rollback()
             return jsonify(sentence=refusal.sentence), refusal.status
         db.session.flush()
@@ -117,9 +117,9 @@ class Desk:
         verb, reason, remark = (request.form.get(name, "") for name in ("verb", "reason", "remark"))
         if verb not in self.lifecycle.arrows:
             raise NotFound
-        if request.form.get("version", "") not in ("", str(record.version)):
-            raise Stale
         try:
+            if request.form.get("version", "") not in ("", str(record.version)):
+                raise Stale
             self.act(record, verb, actor(), reason=reason, remark=remark)
         except Invalid as refusal:
             db.session.rollback()
@@ -128,6 +128,11 @@ class Desk:
                 return self.form(key, from_record(record), refusal.errors, record), refusal.status
             tried = {"tried": verb, "errors": refusal.errors, "reason": reason, "remark": remark}
             return self.history(record, **tried), refusal.status
+        except Conflict as refusal:
+            if not remark.strip():
+                raise
+            db.session.rollback()
+            return self.history(self.own_side(key), remark_error=refusal.sentence, typed=remark), refusal.status
         say(f"已{self.lifecycle.arrows[verb].label}：{record.title}。现在是“{self.lifecycle.word(record.state)}”。")
         address = url_for(".edit" if verb in self.reopening else ".show", key=key)
         db.session.commit()

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from kcz_match.accounts import queries as accounts
 from kcz_match.accounts.models import Organisation
 from kcz_match.catalogue.models import Capability, Need
-from kcz_match.catalogue.states import CapabilityState, NeedState
+from kcz_match.catalogue.states import REVIEW_WORKDAYS, CapabilityState, NeedState
 from kcz_match.core.calendar import due_after_workdays
 from kcz_match.engagements.models import Interest
 from kcz_match.engagements.states import InterestState
-
-REVIEW_WORKDAYS = 3
 
 
 @dataclass(frozen=True)

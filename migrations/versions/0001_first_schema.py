@@ -254,33 +254,6 @@ def upgrade() -> None:
     with op.batch_alter_table('invitation', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invitation_organisation_id'), ['organisation_id'], unique=False)
 
-    op.create_table('match_list',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('key', sa.String(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('record_id', sa.Integer(), nullable=True),
-    sa.Column('text', sa.String(), nullable=False),
-    sa.Column('organisation_id', sa.Integer(), nullable=True),
-    sa.Column('user_id', sa.Integer(), nullable=True),
-    sa.Column('tier', sa.String(), nullable=False),
-    sa.Column('encoder', sa.String(), nullable=False),
-    sa.Column('generation', sa.Integer(), nullable=False),
-    sa.Column('change', sa.Integer(), nullable=False),
-    sa.Column('weights', sa.JSON(), nullable=False),
-    sa.Column('filters', sa.JSON(), nullable=False),
-    sa.Column('results', sa.JSON(), nullable=False),
-    sa.Column('at', sa.DateTime(), nullable=False),
-    sa.CheckConstraint("(kind = 'text') = (record_id IS NULL)", name=op.f('ck_match_list_a_record_or_a_text')),
-    sa.CheckConstraint("kind IN ('need', 'capability', 'text')", name=op.f('ck_match_list_kind')),
-    sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_match_list_organisation_id_organisation')),
-    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_match_list_user_id_user')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_match_list')),
-    sa.UniqueConstraint('key', name=op.f('uq_match_list_key'))
-    )
-    with op.batch_alter_table('match_list', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_match_list_organisation_id'), ['organisation_id'], unique=False)
-        batch_op.create_index('ix_match_list_record', ['kind', 'record_id', 'at'], unique=False)
-
     op.create_table('membership',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(), nullable=False),
@@ -395,6 +368,7 @@ def upgrade() -> None:
     sa.Column('district_code', sa.String(), nullable=False),
     sa.Column('created_by', sa.Integer(), nullable=True),
     sa.Column('submitted_by', sa.Integer(), nullable=True),
+    sa.Column('approved_by', sa.Integer(), nullable=True),
     sa.Column('origin', sa.String(), nullable=False),
     sa.Column('batch_id', sa.Integer(), nullable=True),
     sa.Column('shared_need_id', sa.Integer(), nullable=True),
@@ -447,6 +421,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_need_organisation_id_organisation')),
     sa.ForeignKeyConstraint(['shared_need_id'], ['shared_need.id'], name=op.f('fk_need_shared_need_id_shared_need')),
     sa.ForeignKeyConstraint(['submitted_by'], ['user.id'], name=op.f('fk_need_submitted_by_user')),
+    sa.ForeignKeyConstraint(['approved_by'], ['user.id'], name=op.f('fk_need_approved_by_user')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_need')),
     sa.UniqueConstraint('code', name=op.f('uq_need_code')),
     sa.UniqueConstraint('key', name=op.f('uq_need_key'))
@@ -470,7 +445,7 @@ def upgrade() -> None:
     sa.Column('cooperation', sa.String(), nullable=False),
     sa.Column('unclear', sa.String(), nullable=False),
     sa.Column('about_us', sa.String(), nullable=False),
-    sa.Column('state', sa.Enum('sent', 'accepted', 'declined', 'withdrawn', 'expired', name='intereststate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state', sa.Enum('sent', 'accepted', 'declined', 'withdrawn', 'expired', 'lapsed', name='intereststate', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('state_since', sa.DateTime(), nullable=False),
     sa.Column('sent_at', sa.DateTime(), nullable=False),
     sa.Column('due_at', sa.DateTime(), nullable=False),
@@ -504,14 +479,12 @@ def upgrade() -> None:
     sa.Column('capability_id', sa.Integer(), nullable=False),
     sa.Column('organisation_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=True),
-    sa.Column('match_list_id', sa.Integer(), nullable=True),
     sa.Column('decision', sa.Enum('adopt', 'ignore', 'refuse', name='decision', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(), nullable=False),
     sa.Column('sentence', sa.String(), nullable=False),
     sa.Column('at', sa.DateTime(), nullable=False),
     sa.CheckConstraint("(decision = 'refuse') = (reason != '')", name=op.f('ck_match_decision_a_refusal_has_a_reason')),
     sa.ForeignKeyConstraint(['capability_id'], ['capability.id'], name=op.f('fk_match_decision_capability_id_capability')),
-    sa.ForeignKeyConstraint(['match_list_id'], ['match_list.id'], name=op.f('fk_match_decision_match_list_id_match_list')),
     sa.ForeignKeyConstraint(['need_id'], ['need.id'], name=op.f('fk_match_decision_need_id_need')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_match_decision_organisation_id_organisation')),
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_match_decision_user_id_user')),
@@ -625,11 +598,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_membership_organisation_id'))
 
     op.drop_table('membership')
-    with op.batch_alter_table('match_list', schema=None) as batch_op:
-        batch_op.drop_index('ix_match_list_record')
-        batch_op.drop_index(batch_op.f('ix_match_list_organisation_id'))
-
-    op.drop_table('match_list')
     with op.batch_alter_table('invitation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_invitation_organisation_id'))
 

@@ -1,12 +1,14 @@
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
+from kcz_match.accounts import service as accounts_service
 from kcz_match.catalogue import need_service, queries
 from kcz_match.catalogue.models import Need, NeedRemark
 from kcz_match.catalogue.states import NeedState
-from kcz_match.core import audit
+from kcz_match.core import audit, policy
 from kcz_match.core.db import db
 from kcz_match.core.errors import Conflict, Forbidden, Invalid, Stale
 from kcz_match.core.jobs import Job
@@ -189,3 +191,44 @@ def test_codes_count_up_within_a_district_and_year_and_are_never_used_twice(worl
     codes = [world.need("submitted").code for _ in range(3)]
     assert [code[-5:] for code in codes] == ["N0001", "N0002", "N0003"]
     assert world.need("submitted", by=world.of(world.other_district)).code.startswith("GZ-BY-")
+
+
+def test_a_park_that_is_suspended_certifies_nobody(world):
+    need = world.need()
+    accounts_service.move_organisation(world.park, "suspend", world.office_manager, reason="示例")
+    assert db.session.scalars(queries.open_needs()).all() == []
+    assert need.is_listed is False
+
+
+def test_the_association_does_not_read_what_was_never_submitted(world):
+    need = world.draft()
+    reviewer = world.of(world.district)
+    assert not policy.can(reviewer, "need.read", need)
+    assert need not in db.session.scalars(queries.needs_visible_to(reviewer)).all()
+    need_service.act(need, "submit", world.of(world.enterprise))
+    assert policy.can(reviewer, "need.read", need)
+
+
+def test_one_person_in_two_offices_does_not_review_twice(world):
+    need = world.need("submitted")
+    reviewer = world.of(world.district)
+    need_service.act(need, "approve", reviewer)
+    both = replace(world.office_manager, user_id=reviewer.user_id)
+    with pytest.raises(Forbidden):
+        need_service.act(need, "publish", both)
+    need_service.act(need, "publish", world.office_manager)
+    assert need.state == NeedState.MATCHING
+
+
+def test_a_validity_of_decades_is_refused_at_submission(world):
+    need = world.draft(valid_until=dt.date(9999, 12, 31))
+    with pytest.raises(Invalid) as refused:
+        need_service.act(need, "submit", world.of(world.enterprise))
+    assert set(refused.value.errors) == {"valid_until"}
+
+
+def test_an_owners_remark_reaches_whoever_has_the_need_under_review(world):
+    need = world.need("submitted")
+    need_service.add_remark(need, world.of(world.enterprise), "现状已补上")
+    assert any("现状已补上" in sentence for sentence in sentences(world.district))
+    assert not any("现状已补上" in sentence for sentence in sentences(world.office))

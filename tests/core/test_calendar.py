@@ -9,7 +9,6 @@ import pytest
 from kcz_match.core.calendar import (
     add_workdays,
     due_after_workdays,
-    is_certain,
     is_workday,
     local_day,
     workdays_between,
@@ -55,10 +54,9 @@ def test_counting_backwards_is_negative_and_adding_backwards_refused():
         add_workdays(DAY(2025, 10, 9), -1)
 
 
-def test_a_year_without_published_holidays_counts_monday_to_friday_and_says_so():
+def test_a_year_without_published_holidays_counts_monday_to_friday():
     saturday = DAY(2099, 10, 3)
-    assert (is_certain(saturday), is_workday(saturday), is_workday(DAY(2099, 10, 1))) == (False, False, True)
-    assert is_certain(DAY(2025, 10, 1))
+    assert (is_workday(saturday), is_workday(DAY(2099, 10, 1))) == (False, True)
 
 
 def test_the_day_and_the_deadline_are_those_of_china():

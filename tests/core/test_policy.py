@@ -10,7 +10,7 @@ import pytest
 from kcz_match.accounts import queries
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core import policy
-from kcz_match.core.db import db
+from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Forbidden
 from kcz_match.core.policy import ANYONE, RULES, SYSTEM, Actor
 from kcz_match.engagements.models import Interest
@@ -80,7 +80,7 @@ EXPECTED: dict[str, set[str]] = {
     "need.withdraw": NEED_OWNER,
     "need.hold": OFFICE,
     "need.resume": OFFICE,
-    "need.remark": NEED_OWNER | ASSOCIATION_ANY | OFFICE,
+    "need.remark": NEED_OWNER | ASSOCIATION | OFFICE,
     "need.share": OFFICE,
     "capability.write": SUPPLY,
     "capability.read": CAPABILITY_OWNER_ANY | APPROVER_ANY | OFFICE,
@@ -103,6 +103,8 @@ EXPECTED: dict[str, set[str]] = {
     "interest.decline": CAPABILITY_OWNER,
     "interest.withdraw": NEED_OWNER,
     "interest.expire": IS_SYSTEM,
+    "interest.lapse": IS_SYSTEM,
+    "inbox.clear": NEED_OWNER | {"unverified enterprise manager"},
 }
 
 
@@ -144,6 +146,7 @@ def records(world) -> dict[str, object]:
     return {
         "organisation": world.enterprise,
         "membership": world.enterprise,
+        "inbox": world.enterprise,
         "user": user,
         "session": SimpleNamespace(user_id=user.id),
         "certificate": Certificate(organisation_id=world.park.id),
@@ -152,6 +155,7 @@ def records(world) -> dict[str, object]:
             district_code="440112",
             state="submitted",
             submitted_by=enterprise.user_id,
+            submitted_at=utc_now(),
             organisation=world.enterprise,
         ),
         "capability": Capability(

@@ -3,16 +3,18 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
+from kcz_match.catalogue import need_service
+from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Consent
 from kcz_match.catalogue.visibility import readable_fields, tiers_open_to
 from kcz_match.core import audit
 from kcz_match.core.audit import AuditEntry
 from kcz_match.core.calendar import local_day, workdays_between
 from kcz_match.core.db import db, utc_now
-from kcz_match.core.errors import Conflict, Forbidden, Invalid
+from kcz_match.core.errors import Conflict, Forbidden, Invalid, NotFound
 from kcz_match.core.jobs import Job
 from kcz_match.core.notify import notices_of
-from kcz_match.engagements import service
+from kcz_match.engagements import queries, service
 from kcz_match.engagements.states import InterestState
 
 ANSWERS = {"cooperation": "先做样件测试。", "unclear": "有没有大吨位的验证？", "about_us": "压铸企业，三百人。"}
@@ -117,3 +119,59 @@ def test_a_need_that_is_no_longer_open_takes_no_interest(world):
     service.act(interest, "accept", world.of(world.society))
     with pytest.raises(Conflict, match="不再接收"):
         ask(world, interest.need, world.capability())
+
+
+def test_an_avoided_society_cannot_ask_and_is_not_told_why(world):
+    need, capability = world.need(), world.capability()
+    need.avoided = [world.society]
+    db.session.commit()
+    with pytest.raises(Conflict) as refused:
+        ask(world, need, capability, world.of(world.society))
+    assert refused.value.sentence == "这一对目前不能对接。"
+
+
+def test_the_poster_of_a_need_stays_unnamed_until_it_accepts(world):
+    interest = ask(world, by=world.of(world.society))
+    assert interest.name_of(world.enterprise) == "黄埔区一家企业"
+    assert interest.name_of(world.society) == "示例·铸造学会"
+    service.act(interest, "accept", world.of(world.enterprise))
+    assert interest.name_of(world.enterprise) == "示例·珠江压铸"
+
+
+def test_closing_the_need_ends_the_questions_about_it_and_nothing_is_revealed(world):
+    interest = ask(world, by=world.of(world.society))
+    need_service.act(interest.need, "withdraw", world.of(world.enterprise), reason="no_budget")
+    with pytest.raises(Conflict, match="不再公开"):
+        service.act(interest, "accept", world.of(world.enterprise))
+    db.session.rollback()
+    need_service.act(interest.need, "withdraw", world.of(world.enterprise), reason="no_budget")
+    service.lapse_interests("need", interest.need_id)
+    assert interest.state == InterestState.LAPSED
+    assert db.session.scalars(select(Consent)).all() == []
+    assert any("失效" in notice.sentence for notice in notices_of(world.society.id))
+
+
+def test_an_open_record_keeps_its_questions(world):
+    interest = ask(world)
+    service.lapse_interests("need", interest.need_id)
+    service.lapse_interests("capability", interest.capability_id)
+    assert interest.state == InterestState.SENT
+
+
+def test_silence_is_counted_and_reaches_the_association_and_the_office(world):
+    interest = ask(world)
+    interest.due_at = utc_now() - dt.timedelta(minutes=1)
+    service.expire_interest(interest.id)
+    assert queries.unanswered_count(world.society.id) == (1, 1)
+    for unit in (world.district, world.office):
+        assert any("没有在五个工作日内回复" in notice.sentence for notice in notices_of(unit.id))
+
+
+def test_the_other_side_can_still_read_the_need_after_the_contract(world):
+    interest = ask(world)
+    service.act(interest, "accept", world.of(world.society))
+    need_service.act(interest.need, "contract", world.of(world.enterprise))
+    db.session.commit()
+    assert catalogue.need_by_key(interest.need.key, world.of(world.society)) is interest.need
+    with pytest.raises(NotFound):
+        catalogue.need_by_key(interest.need.key, world.of(world.other_society))

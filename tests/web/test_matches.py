@@ -132,7 +132,7 @@ def test_an_avoided_society_is_excluded_without_a_word_that_would_tell_it(world,
     assert '<article class="match' not in text_of(client.get(f"/needs/{need.key}/matches"))
     sign_in(client, world.of(world.society))
     page = text_of(client.get(f"/capabilities/{capability.key}/matches"))
-    assert "回避" not in page and "避开" not in page
+    assert f"/needs/{need.key}" not in page and "目前不能对接" not in page
 
 
 def test_a_need_without_a_good_match_says_so_and_offers_to_call_societies(world, client):
@@ -165,7 +165,7 @@ def test_words_that_a_stranger_may_not_read_lead_nowhere(world, client):
     assert need.title not in text_of(client.get("/search", query_string={"kind": "need", "q": words}))
     need.background = f"{factories.NEED['background']}{words}用过。"
     need.tiers = {"background": "members"}
-    need_service.want_index(need)
+    need_service.leave_followers(need)
     index_everything()
     assert need.title not in text_of(client.get("/search", query_string={"kind": "need", "q": words}))
     sign_in(client, world.of(world.society))
@@ -202,3 +202,22 @@ def test_without_a_working_encoder_the_site_answers_by_words(world, client, pair
     monkeypatch.setattr(Letters, "encode", broken)
     answer = client.get("/search?kind=capability&q=缺陷识别装置压铸")
     assert answer.status_code == 200
+
+
+def test_a_hidden_problem_is_not_printed_beside_a_hit(world, client, pair):
+    need, _ = pair
+    need.tiers = {"problem": "consent"}
+    need_service.leave_followers(need)
+    index_everything()
+    page = text_of(client.get("/search?kind=need&q=压铸 X射线 缺陷识别"))
+    assert need.title in page and "小气孔经常被放过" not in page
+
+
+def test_one_visible_need_is_found_among_many_that_may_not_be_shown(world, client):
+    for number in range(70):
+        world.need(title=f"压铸件检测 {number}", by=world.of(world.district))
+    kept = world.need(title="压铸件检测 留下的")
+    index_everything()
+    selection.move_certificate(certificates_of(world.district.id)[0], "revoke", world.office_manager, reason="示例")
+    db.session.commit()
+    assert f"/needs/{kept.key}" in text_of(client.get("/search?kind=need&q=压铸件检测"))

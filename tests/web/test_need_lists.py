@@ -188,7 +188,8 @@ def test_the_list_goes_out_in_every_kind_with_a_dated_chinese_name(park, world, 
 
 
 def test_only_needs_of_the_own_side_go_out(park, world):
-    own = world.draft(by=world.of(world.park), title="园区自己的")
+    own = world.need("submitted", by=world.of(world.park), title="园区自己的")
+    world.draft(by=world.of(world.enterprise), title="企业从未提交的草稿")
     world.need("matching", title="企业公开的")
     titles = [need.title for need in read_file(park.get("/needs/export.xlsx").data, "x.xlsx").needs]
     assert titles == [own.title]
