@@ -80,7 +80,9 @@
       forget(key);
       const version = form.elements.namedItem("version");
       if (version && answer.version) version.value = answer.version;
-      say(`已保存 ${answer.saved_at ?? clock()}`);
+      if (answer.address) history.replaceState(null, "", answer.address);
+      const kept = `已保存 ${answer.saved_at ?? clock()}`;
+      say(answer.problem ? `${kept}，这一处还没存上：${answer.problem}` : kept, Boolean(answer.problem));
     };
     const save = async () => {
       const text = print(form);
@@ -97,7 +99,7 @@
         });
         if (response.ok) settle(response.status === 204 ? {} : await response.json().catch(() => ({})), text);
         else if (response.status === 409) failure("别处刚改过这份草稿，请另开一页看过再决定");
-        else if (response.type === "opaqueredirect" || [401, 403].includes(response.status)) failure("登录已失效，请另开一页重新登录");
+        else if (response.type === "opaqueredirect" || [400, 401, 403].includes(response.status)) failure("登录已失效，请另开一页重新登录");
         else if (response.status === 429) failure("保存得太频繁");
         else failure("这次没有存上");
       } catch {

@@ -65,6 +65,15 @@ def office() -> Organisation | None:
     return db.session.scalar(select(Organisation).where(Organisation.kind == OrganisationKind.OFFICE))
 
 
+def enterprises_of(organisation_id: int) -> Sequence[Organisation]:
+    """Return the enterprises that act through a park or district."""
+    return db.session.scalars(
+        select(Organisation)
+        .where(Organisation.parent_id == organisation_id, Organisation.kind == OrganisationKind.ENTERPRISE)
+        .order_by(Organisation.id)
+    ).all()
+
+
 def association_of(district_code: str) -> Organisation | None:
     """Return the 区科协 that acts for a district, None when it is not registered."""
     return db.session.scalar(

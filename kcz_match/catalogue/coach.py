@@ -50,6 +50,11 @@ class Advice:
         return sum(reached for reached, _ in self.parts.values())
 
     @property
+    def gives_away(self) -> tuple[str, ...]:
+        """Return what the remarks say of identifying details in public fields."""
+        return tuple(warning.sentence for warning in self.warnings if warning.code == "identifying")
+
+    @property
     def clarity_label(self) -> str:
         """Return the clarity class in Chinese."""
         return CLARITY_LABELS[self.clarity]

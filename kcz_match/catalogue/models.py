@@ -25,6 +25,7 @@ from kcz_match.catalogue.states import (
     LISTED_CAPABILITY_STATES,
     LISTED_NEED_STATES,
     NEEDS,
+    OPEN_NEED_STATES,
     CapabilityState,
     Clarity,
     NeedState,
@@ -166,6 +167,11 @@ class Need(Base):
     def is_listed(self) -> bool:
         """Whether everybody may know of it: in a listed state, and its organisation certified at this moment."""
         return self.state in LISTED_NEED_STATES and is_certified(self.organisation_id)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes new interests, as far as its state goes."""
+        return self.state in OPEN_NEED_STATES
 
     def tier_of(self, name: str) -> Tier:
         """Return who may read the field ``name`` (or the rows, by the name ``indicators``)."""

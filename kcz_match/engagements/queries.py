@@ -44,6 +44,15 @@ def open_interest(need: Need, capability: Capability) -> Interest | None:
     )
 
 
+def last_decline(need: Need, capability: Capability, actor: Actor) -> str:
+    """Return the reason code of the last declined interest for a pair that ``actor`` may read, '' without one."""
+    query = interests_visible_to(actor).where(
+        Interest.need_id == need.id, Interest.capability_id == capability.id, Interest.state == InterestState.DECLINED
+    )
+    found = db.session.scalars(query.limit(1)).first()
+    return found.reason if found else ""
+
+
 def interests_waiting_for(actor: Actor) -> Select[tuple[Interest]]:
     """Return the query of interests that the actor's organisation must answer, the most urgent first."""
     return (

@@ -121,7 +121,7 @@ def matches_of(record: Record, actor: Actor) -> Matches:
     other = "capability" if isinstance(record, Need) else "need"
     decided = _decisions(record, actor)
     answers = _answers(_own_document(record, actor), other, actor, _open(other)) if record.is_listed else []
-    found = [_match(record, partner, one, decided) for one, partner in answers]
+    found = [_match(record, partner, one, decided, actor) for one, partner in answers]
     found = [match for match in found if match.need.organisation_id == actor.organisation_id or not match.is_barred]
     refused = [match for match in found if match.decision and match.decision.decision == Decision.REFUSE]
     rest = [match for match in found if match not in refused and match.band != "none"]
@@ -303,10 +303,13 @@ def _load(kind: str, scored: Sequence[Scored], allowed: Select) -> list[tuple[Sc
     return [(one, found[one.record_id]) for one in scored if one.record_id in found]
 
 
-def _match(record: Record, partner: Record, scored: Scored, decided: Mapping[int, MatchDecision]) -> Match:
+def _match(
+    record: Record, partner: Record, scored: Scored, decided: Mapping[int, MatchDecision], actor: Actor
+) -> Match:
     need, capability = (record, partner) if isinstance(record, Need) else (partner, record)
     assert isinstance(need, Need) and isinstance(capability, Capability)  # noqa: S101 - one of each kind
-    lines = tuple(filters.check(need_terms(need), capability_terms(capability)))
+    asked = need_terms(need, with_budget=policy.can(actor, "need.read_own", need))
+    lines = tuple(filters.check(asked, capability_terms(capability)))
     return Match(need, capability, scored, ranking.band(scored), lines, decided.get(partner.id))
 
 

@@ -7,15 +7,19 @@ from kcz_match.catalogue.states import CapabilityState
 from kcz_match.matching.filters import CapabilityTerms, NeedTerms
 
 
-def need_terms(need: Need) -> NeedTerms:
-    """Return what a need asks; the budget is compared and never shown."""
+def need_terms(need: Need, *, with_budget: bool = True) -> NeedTerms:
+    """Return what a need asks.
+
+    The budget is compared and never shown, and left out for a viewer who may not read it: one comparison after another
+    would tell it.
+    """
     return NeedTerms(
         organisation_id=need.organisation_id,
         industry=need.industry,
         kind=need.kind,
         modes=tuple(need.modes),
         min_trl=int(need.min_trl) if need.min_trl else None,
-        budget_max=need.budget_max,
+        budget_max=need.budget_max if with_budget else None,
         district_code=need.district_code,
         avoided=frozenset(unit.id for unit in need.avoided),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
+from kcz_match.accounts import queries as accounts
 from kcz_match.accounts.models import Organisation
 from kcz_match.accounts.states import OrganisationKind
 from kcz_match.core import audit, policy
@@ -69,6 +70,12 @@ def move_certificate(certificate: Certificate, verb: str, actor: Actor, *, reaso
     """
     move(certificate, verb, actor, reason=reason)
     word = certificate.lifecycle.word(certificate.state)
+    for unit in accounts.enterprises_of(certificate.organisation_id):
+        notify(
+            unit.id,
+            certificate,
+            f"{certificate.organisation.name}的认定现为“{word}”，贵单位需求的公开随之变化。",
+        )
     notify(
         certificate.organisation_id,
         certificate,

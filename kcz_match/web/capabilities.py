@@ -143,7 +143,7 @@ def frame(capability: Capability, tab: str) -> dict[str, Any]:
 
 def _store(key: str, capability: Capability | None, meaning: Meaning, version: int) -> Capability:
     if capability is None:
-        return capability_service.draft_capability(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
+        return capability_service.draft_capability(actor(), meaning.values, meaning.rows or (), meaning.tiers, key=key)
     capability_service.save_capability(
         capability, actor(), meaning.values, meaning.rows, meaning.tiers, version=version
     )
@@ -208,5 +208,6 @@ DESK = Desk(
     form=_form,
     frame=frame,
     submitted="已提交，等学会审核。",
+    editable=EDITABLE_CAPABILITY_STATES,
     reopening=frozenset({"revise"}),
 )

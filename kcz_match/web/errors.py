@@ -25,7 +25,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(
         CSRFError,
-        lambda error: page(400, "这个页面打开太久，安全令牌已失效。请返回上一页，刷新后再提交；您填写的内容还在。"),
+        lambda error: page(
+            400,
+            "这个页面打开太久，安全令牌已失效。也可能登录已失效。请另开一页登录，再回来重新提交。",
+        ),
     )
     app.register_error_handler(HTTPException, lambda error: page(error.code or 500, ""))
     app.register_error_handler(Exception, _unexpected)

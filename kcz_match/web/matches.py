@@ -42,6 +42,7 @@ class Card:
     match: Match
     why: Explanation
     interest_key: str
+    declined: str = ""
 
     @property
     def parts(self) -> list[tuple[str, str]]:
@@ -141,7 +142,7 @@ def similar(key: str) -> str:
     """Answer the typed form with the needs that are like it; nothing is kept."""
     meaning = needs.DESK.meaning(needs.DESK.typed())
     enough = len(f"{meaning.values.get('title') or ''}{meaning.values.get('problem') or ''}") >= 6
-    hits = queries.similar_needs(meaning.values, meaning.rows, actor(), but=key) if enough else []
+    hits = queries.similar_needs(meaning.values, meaning.rows or (), actor(), but=key) if enough else []
     return render_template("matches/similar.html", hits=hits, enough=enough)
 
 
@@ -187,7 +188,9 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
 def _card(match: Match) -> Card:
     interest = engagements.open_interest(match.need, match.capability)
     readable = interest is not None and policy.can(actor(), "interest.read", interest)
-    return Card(match, queries.explain(match, actor()), interest.key if interest is not None and readable else "")
+    reason = engagements.last_decline(match.need, match.capability, actor())
+    key = interest.key if interest is not None and readable else ""
+    return Card(match, queries.explain(match, actor()), key, DECLINE_REASONS.get(reason, ""))
 
 
 def _pair(need_key: str, capability_key: str) -> tuple[Need, Capability]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, g
+from sqlalchemy.exc import OperationalError
 
 from kcz_match.accounts import queries
 from kcz_match.accounts.models import Organisation
@@ -29,7 +30,7 @@ class Me:
 def init_app(app: Flask) -> None:
     """Give every template ``me``, and the questions ``can`` and ``moves_open_to`` asked for the person who looks."""
     app.context_processor(lambda: {"me": me()})
-    app.jinja_env.globals.update(can=can, moves_open_to=moves_open_to)
+    app.jinja_env.globals.update(can=can, moves_open_to=moves_open_to, is_demo_site=is_demo_site)
 
 
 def me() -> Me | None:
@@ -37,6 +38,15 @@ def me() -> Me | None:
     if "me" not in g:
         g.me = _look_up()
     return g.me  # type: ignore[no-any-return]  # g holds anything
+
+
+def is_demo_site() -> bool:
+    """Say whether the Office of this site is a fictional one; an error page asks this without a database too."""
+    try:
+        office = queries.office()
+    except OperationalError:
+        return False
+    return office is not None and office.is_demo
 
 
 def can(action: str, record: Any = None) -> bool:

@@ -16,7 +16,7 @@ from kcz_match.catalogue import coach, need_service, queries
 from kcz_match.catalogue.fields import NEED_FIELD, NEED_FIELDS, NEED_SECTIONS, Tier
 from kcz_match.catalogue.models import Need
 from kcz_match.catalogue.parsing import parse_indicators
-from kcz_match.catalogue.states import NEEDS, OPEN_NEED_STATES
+from kcz_match.catalogue.states import EDITABLE_NEED_STATES, NEEDS, OPEN_NEED_STATES
 from kcz_match.catalogue.terms import INDUSTRIES, NEED_KINDS
 from kcz_match.catalogue.visibility import hidden_labels, readable_fields, readable_rows, tiers_open_to
 from kcz_match.core import policy
@@ -223,18 +223,20 @@ def frame(need: Need, tab: str) -> dict[str, Any]:
         "tabs": tabs,
         "tab": tab,
         "open_moves": moves_open_to(who, need),
+        "gives_away": need_service.advice_on(need).gives_away if policy.can(who, "need.read_own", need) else (),
+        "is_hidden": need.state in OPEN_NEED_STATES and not need.is_listed,
         "standing": standing_of(need),
         "twins": queries.twins_of(need, who),
         "district": DISTRICT[need.district_code].name,
         "may_delete": need.state == "draft" and not need.code and policy.can(who, "need.edit", need),
-        "may_edit": need.state in ("draft", "returned") and policy.can(who, "need.edit", need),
+        "may_edit": need.state in EDITABLE_NEED_STATES and policy.can(who, "need.edit", need),
         "may_ask": policy.is_supply_side(who, None) and need.state in OPEN_NEED_STATES,
     }
 
 
 def _store(key: str, need: Need | None, meaning: Meaning, version: int) -> Need:
     if need is None:
-        need = need_service.draft_need(actor(), meaning.values, meaning.rows, meaning.tiers, key=key)
+        need = need_service.draft_need(actor(), meaning.values, meaning.rows or (), meaning.tiers, key=key)
         need.avoided = _avoided()
         return need
     need_service.save_need(
@@ -250,7 +252,7 @@ def _avoided() -> list[Organisation]:
 
 def _advice(meaning: Meaning) -> coach.Advice:
     tiers = {field.name: Tier(meaning.tiers.get(field.name, field.tier)) for field in NEED_FIELDS}
-    return need_service.advise(actor().organisation_id, meaning.values, meaning.rows, tiers)
+    return need_service.advise(actor().organisation_id, meaning.values, meaning.rows or (), tiers)
 
 
 def _form(key: str, typed: Typed, errors: dict[str, str], need: Need | None = None) -> str:
@@ -314,5 +316,6 @@ DESK = Desk(
     form=_form,
     frame=frame,
     submitted="已提交，等区科协审核。",
+    editable=EDITABLE_NEED_STATES,
     reopening=frozenset({"take_back", "revise"}),
 )

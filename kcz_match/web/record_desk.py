@@ -49,6 +49,7 @@ class Desk:
     form: Callable[[str, Typed, dict[str, str], Any], str]
     frame: Callable[[Any, str], dict[str, Any]]
     submitted: str
+    editable: frozenset[Any]
     reopening: frozenset[str]
 
     def own(self, key: str) -> Any:
@@ -81,6 +82,8 @@ class Desk:
         if request.method == "GET":
             if record is None:
                 raise NotFound
+            if record.state not in self.editable:
+                return redirect(url_for(".show", key=key))
             return self.form(key, from_record(record), {}, record)
         typed, submits = self.typed(), request.form.get("then") == "submit"
         try:
@@ -97,17 +100,27 @@ class Desk:
         return redirect(address)
 
     def autosave(self, key: str) -> Response | tuple[Response, int]:
-        """Save the draft while it is being typed; answers with the new version and the time."""
+        """Save the draft while it is being typed; answers with the new version, the time, and the form's own address.
+
+        What cannot be read is left as it was and named in ``problem``; the rest is saved.
+        """
+        typed = self.typed()
+        meaning = self.meaning(typed)
+        rows_wrong = any(name.startswith(self.rows_name) for name in meaning.errors)
         try:
-            record = self._save(key, self.own(key), self.typed())
-        except Invalid as refusal:
-            db.session.rollback()
-            return jsonify(errors=refusal.errors), refusal.status
+            kept = Meaning(meaning.values, None if rows_wrong else meaning.rows, meaning.tiers, {})
+            record = self.store(key, self.own(key), kept, typed.version)
         except Conflict as refusal:
             db.session.rollback()
             return jsonify(sentence=refusal.sentence), refusal.status
         db.session.flush()
-        answer = jsonify(version=record.version, saved_at=moment(utc_now()).rpartition(" ")[2])
+        problem = next(iter(meaning.errors.values()), "")
+        answer = jsonify(
+            version=record.version,
+            saved_at=moment(utc_now()).rpartition(" ")[2],
+            address=url_for(".edit", key=key),
+            problem=problem,
+        )
         db.session.commit()
         return answer
 

@@ -31,10 +31,10 @@ class Typed:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a typed form means: parsed values, rows and tiers, and a sentence per mistake."""
+    """What a typed form means: parsed values, rows (None: leave them), tiers, and a sentence per mistake."""
 
     values: dict[str, Any]
-    rows: list[Any]
+    rows: list[Any] | None
     tiers: dict[str, str]
     errors: dict[str, str]
 

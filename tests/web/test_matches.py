@@ -221,3 +221,14 @@ def test_one_visible_need_is_found_among_many_that_may_not_be_shown(world, clien
     selection.move_certificate(certificates_of(world.district.id)[0], "revoke", world.office_manager, reason="示例")
     db.session.commit()
     assert f"/needs/{kept.key}" in text_of(client.get("/search?kind=need&q=压铸件检测"))
+
+
+def test_the_supply_side_learns_nothing_of_a_budget_by_comparing(world, client, pair):
+    need, capability = pair
+    need.budget_max, capability.price_min = 10, 5000
+    db.session.commit()
+    sign_in(client, world.of(world.society))
+    page = text_of(client.get(f"/capabilities/{capability.key}/matches"))
+    assert "报价下限高于预算上限" not in page and f"/needs/{need.key}" in page
+    sign_in(client, world.of(world.enterprise))
+    assert "报价下限高于预算上限" in text_of(client.get(f"/needs/{need.key}/matches"))

@@ -163,3 +163,46 @@ def test_near_twins_are_joined_from_the_page_by_the_office_only(world, client):
     assert client.post(f"/needs/{one.key}/share", data={"twin": other.key, "title": "压铸在线检测"}).status_code == 302
     assert one.shared_need_id == other.shared_need_id is not None
     assert "压铸在线检测" in text_of(client.get(f"/needs/{one.key}"))
+
+
+def test_one_field_that_cannot_be_read_does_not_keep_the_others_from_being_saved(world, client):
+    sign_in(client, world.of(world.enterprise))
+    key = new_key()
+    answer = client.post(f"/needs/{key}/autosave", data=FORM | {"title": "很" * 61, "indicators-0-target": ""})
+    need = db.session.scalar(select(Need))
+    assert (answer.status_code, need.title, need.problem) == (200, "", factories.NEED["problem"])
+    assert "最多 60 字" in answer.json["problem"] and answer.json["address"] == f"/needs/{key}/edit"
+    again = client.post(f"/needs/{key}/autosave", data=FORM | {"version": answer.json["version"]})
+    assert (again.json["problem"], len(need.indicators)) == ("", 1)
+    client.post(f"/needs/{key}/autosave", data=FORM | {"version": again.json["version"], "indicators-0-target": ""})
+    assert len(need.indicators) == 1
+
+
+def test_a_budget_upside_down_is_an_error_at_its_field_and_keeps_the_form(world, client):
+    sign_in(client, world.of(world.enterprise))
+    typed = FORM | {"budget_min": "500", "budget_max": "50", "then": "submit"}
+    refused = client.post(f"/needs/{new_key()}/edit", data=typed)
+    assert refused.status_code == 422
+    assert "上限 50 比下限 500 还小" in text_of(refused) and FORM["problem"] in text_of(refused)
+
+
+def test_a_need_under_review_does_not_open_as_a_form(world, client):
+    need = world.need("submitted")
+    sign_in(client, world.of(world.enterprise))
+    assert client.get(f"/needs/{need.key}/edit").location == f"/needs/{need.key}"
+
+
+def test_the_office_is_warned_of_identifying_details_before_it_publishes(world, client):
+    need = world.need("district_approved", background="压铸车间靠人工看片，联系 13800138000 王经理。" * 3)
+    sign_in(client, world.office_manager)
+    page = text_of(client.get(f"/needs/{need.key}"))
+    assert "公开栏里有识别信息" in page and "注意：" in page
+
+
+def test_a_lost_race_keeps_the_remark_that_was_typed(world, client):
+    need = world.need("submitted")
+    sign_in(client, world.of(world.district))
+    data = {"verb": "return", "reason": "no_owner", "remark": "写了很久的意见", "version": "1"}
+    late = client.post(f"/needs/{need.key}/move", data=data)
+    assert late.status_code == 409 and "写了很久的意见" in text_of(late)
+    assert need.state == "submitted"
