@@ -155,10 +155,13 @@ def undo(key: str) -> Response:
 def export(kind: str) -> Response:
     """Give the needs of the viewer's own side as a document to stamp, a workbook, or separated text.
 
-    ``?state=`` and ``?year=`` (of creation) narrow the list; an unknown value is refused.
+    ``?state=`` and ``?year=`` (of creation) narrow the list; an unknown value is refused.  The document to stamp leaves
+    drafts out unless they are asked for.
     """
     media, most = KINDS[kind]
     query = _narrowed(queries.needs_on_own_side(actor()))
+    if kind == "docx" and not request.args.get("state"):
+        query = query.where(Need.state != NeedState.DRAFT)
     total = queries.count(query)
     if total == 0:
         raise Conflict("没有符合条件的需求，导不出清单。请换一个状态或年份，或先新建需求。")

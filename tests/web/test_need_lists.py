@@ -181,10 +181,16 @@ def test_a_long_list_is_shown_a_hundred_rows_at_a_time_under_the_same_number_of_
 
 @pytest.mark.parametrize("kind", ["docx", "xlsx", "csv"])
 def test_the_list_goes_out_in_every_kind_with_a_dated_chinese_name(park, world, kind):
-    world.draft(by=world.of(world.park))
+    world.need("submitted", by=world.of(world.park))
     answer = park.get(f"/needs/export.{kind}")
     assert answer.status_code == 200
     assert re.search(quote("技术需求清单") + rf"_\d{{8}}\.{kind}", answer.headers["Content-Disposition"])
+
+
+def test_the_document_to_stamp_leaves_drafts_out_unless_they_are_asked_for(park, world):
+    world.draft(by=world.of(world.park))
+    assert park.get("/needs/export.docx").status_code == 409
+    assert park.get("/needs/export.docx?state=draft").status_code == 200
 
 
 def test_only_needs_of_the_own_side_go_out(park, world):
