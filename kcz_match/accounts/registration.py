@@ -13,6 +13,7 @@ from kcz_match.accounts.districts import DISTRICT
 from kcz_match.accounts.models import Organisation
 from kcz_match.accounts.states import LEVELS_OF_KIND, STOPPED, OrganisationKind
 from kcz_match.core.db import db
+from kcz_match.core.text import clean_line
 
 PHONE = re.compile(r"[0-9+\-() ]{5,40}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -64,8 +65,8 @@ def organisation_errors(
 
 
 def tidy(aliases: Sequence[str]) -> list[str]:
-    """Return other names without blanks and repetitions, in their order."""
-    return list(dict.fromkeys(name.strip() for name in aliases if name.strip()))
+    """Return other names as they are kept, without empty ones and repetitions, in their order."""
+    return [name for name in dict.fromkeys(clean_line(name) for name in aliases) if name]
 
 
 def alias_errors(aliases: Sequence[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from kcz_match.core.db import db, utc_now
 from kcz_match.core.errors import Conflict, Invalid, NotFound
 from kcz_match.core.lifecycle import move
 from kcz_match.core.policy import SYSTEM, Actor
+from kcz_match.core.text import clean, clean_line
 
 
 def register_organisation(
@@ -55,7 +56,8 @@ def register_organisation(
     kind = OrganisationKind(kind) if kind in set(OrganisationKind) else ""
     level = level if kind in LEVELS_OF_KIND else ""
     parent_id = parent_id if kind in MUST_HAVE_PARENT else None
-    aliases = tidy(aliases)
+    aliases, intro = tidy(aliases), clean(intro)
+    full_name, short_name = clean_line(full_name), clean_line(short_name)
     errors = (
         organisation_errors(kind, full_name, credit_code, district_code, level, parent_id)
         | alias_errors(aliases)
@@ -65,13 +67,13 @@ def register_organisation(
         raise Invalid(errors)
     unit = Organisation(
         kind=kind,
-        full_name=full_name.strip(),
-        short_name=short_name.strip(),
+        full_name=full_name,
+        short_name=short_name,
         district_code=district_code,
         credit_code=normal_form(credit_code) or None,
         level=level,
         parent_id=parent_id,
-        intro=intro.strip(),
+        intro=intro,
         is_demo=is_demo,
         state=OrganisationState.UNVERIFIED,
         state_since=utc_now(),
@@ -92,6 +94,7 @@ def found_office(full_name: str, *, email: str, name: str, is_demo: bool = False
     """
     if queries.office() is not None:
         raise Conflict("领导小组办公室已经建立。")
+    full_name = clean_line(full_name)
     unit = Organisation(
         kind=OrganisationKind.OFFICE,
         full_name=full_name,
@@ -107,15 +110,15 @@ def found_office(full_name: str, *, email: str, name: str, is_demo: bool = False
 def edit_organisation(organisation: Organisation, actor: Actor, *, intro: str, aliases: Sequence[str]) -> None:
     """Replace the introduction and the other names of an organisation; ``Invalid`` when one is too long."""
     policy.require(actor, "organisation.edit", organisation)
-    aliases = tidy(aliases)
+    aliases, intro = tidy(aliases), clean(intro)
     errors = alias_errors(aliases) | too_long(intro=intro)
     if errors:
         raise Invalid(errors)
     before = {"intro": organisation.intro, "aliases": sorted(item.name for item in organisation.aliases)}
-    after = {"intro": intro.strip(), "aliases": sorted(aliases)}
+    after = {"intro": intro, "aliases": sorted(aliases)}
     if before == after:
         return
-    organisation.intro = intro.strip()
+    organisation.intro = intro
     organisation.aliases = [OrganisationAlias(name=name) for name in aliases]
     audit.write(actor, "organisation.edit", organisation, before=before, after=after)
 
@@ -137,10 +140,11 @@ def invite(organisation: Organisation, actor: Actor, *, email: str, name: str, r
     policy.require(actor, "organisation.invite", organisation)
     if organisation.state in STOPPED:
         raise Conflict("这个单位已经停用或注销，不能邀请成员。")
+    name = clean_line(name)
     errors = too_long(email=email, name=name)
     if not EMAIL.fullmatch(email.strip()):
         errors["email"] = "请填写完整的邮箱，例如 zhang@example.org。"
-    if not name.strip():
+    if not name:
         errors["name"] = "请填写姓名。"
     if role not in set(Role):
         errors["role"] = "请选择角色。"
@@ -274,14 +278,15 @@ def set_disabled(user: User, actor: Actor, *, is_disabled: bool) -> None:
 def edit_profile(user: User, actor: Actor, *, name: str, phone: str, post: str) -> None:
     """Change a person's own name, telephone and post.  ``Invalid`` says what is wrong."""
     policy.require(actor, "user.edit", user)
+    name, phone, post = clean_line(name), clean_line(phone), clean_line(post)
     errors = too_long(name=name, phone=phone, post=post)
-    if not name.strip():
+    if not name:
         errors["name"] = "请填写姓名。"
-    if phone.strip() and not PHONE.fullmatch(phone.strip()):
+    if phone and not PHONE.fullmatch(phone):
         errors["phone"] = "电话只写数字、空格、“-”和“+”，例如 020-83120000。"
     if errors:
         raise Invalid(errors)
-    user.name, user.phone, user.post = name.strip(), phone.strip(), post.strip()
+    user.name, user.phone, user.post = name, phone, post
     audit.write(actor, "user.edit", user)
 
 
@@ -342,7 +347,7 @@ def _make_invitation(
             token_hash=_digest(secret),
             organisation_id=organisation.id,
             email=address,
-            name=name.strip(),
+            name=clean_line(name),
             role=role,
             invited_by=actor.user_id,
             resets_password=resets is not None,

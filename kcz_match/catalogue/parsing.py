@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import fields as dataclass_fields
 
 from kcz_match.catalogue.fields import (
     CLAIM_LIMITS,
@@ -20,6 +18,7 @@ from kcz_match.catalogue.fields import (
     Tier,
 )
 from kcz_match.catalogue.terms import TERMS
+from kcz_match.core.text import clean as clean
 
 Value = str | int | float | bool | dt.date | list[str] | None
 RANGES = (("budget_min", "budget_max"), ("price_min", "price_max"))
@@ -37,15 +36,6 @@ DIRECTION_WORDS = {
     "范围": Direction.RANGE,
 }
 MUST_WORDS = {"必须": True, "必达": True, "期望": False, "可选": False}
-
-
-def clean(text: object) -> str:
-    """Return typed text fit to keep: NFC, no control characters but line ends, no direction overrides, stripped."""
-    raw = unicodedata.normalize("NFC", "" if text is None else str(text)).replace("\r\n", "\n").replace("\r", "\n")
-    if raw.replace("\n", "").replace("\t", "").isprintable():
-        return raw.strip()
-    kept = (c for c in raw if c == "\n" or c == "\t" or unicodedata.category(c) not in {"Cc", "Cs", "Co", "Cn"})
-    return "".join(c for c in kept if not 0x202A <= ord(c) <= 0x202E and not 0x2066 <= ord(c) <= 0x2069).strip()
 
 
 def parse_values(table: Sequence[Field], raw: Mapping[str, object]) -> tuple[dict[str, Value], dict[str, str]]:
@@ -135,11 +125,6 @@ def parse_claims(rows: Sequence[Mapping[str, object]]) -> tuple[list[Claim], dic
     if len(claims) > MOST_ROWS:
         errors["claims"] = f"指标最多 {MOST_ROWS} 行，现在有 {len(claims)} 行。"
     return claims, errors
-
-
-def row_fields(kind: type) -> list[str]:
-    """Return the column names of a row type (``Indicator`` or ``Claim``), in order."""
-    return [item.name for item in dataclass_fields(kind)]
 
 
 def _row_texts(

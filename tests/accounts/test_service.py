@@ -237,6 +237,29 @@ def test_a_link_is_no_way_to_guess_the_password_of_an_account(world):
         sessions.sign_in("office@example.org", PASSWORD, address="6.6.6.6", device="")
 
 
+def test_names_are_kept_on_one_line_without_characters_that_cannot_be_seen(world):
+    unit = service.register_organisation(
+        world.office_manager,
+        **SOCIETY | {"full_name": " 示例·\x00新\x0b学会\u202e "},
+        short_name="新\n学会\x07",
+        intro="一\r\n二\x1b",
+        aliases=["别\x00名", "别名", "\x07"],
+    )
+    assert (unit.full_name, unit.short_name, unit.intro) == ("示例·新学会", "新 学会", "一\n二")
+    assert [item.name for item in unit.aliases] == ["别名"]
+    with pytest.raises(Invalid) as refusal:
+        service.register_organisation(world.office_manager, **SOCIETY | {"full_name": "示例·新\x00学会"})
+    assert "已经登记" in refusal.value.errors["full_name"]
+    with pytest.raises(Invalid) as refusal:
+        service.invite(unit, world.office_manager, email="x@example.org", name="\x00\u202e", role="viewer")
+    assert refusal.value.errors == {"name": "请填写姓名。"}
+    user = queries.user_by_email("office@example.org")
+    service.edit_profile(user, world.office_manager, name="李\x00雷", phone="020\x0083120000", post="主\u2066任")
+    assert (user.name, user.phone, user.post) == ("李雷", "02083120000", "主任")
+    service.edit_organisation(unit, world.office_manager, intro="三\x00", aliases=["另\x00名"])
+    assert (unit.intro, [item.name for item in unit.aliases]) == ("三", ["另名"])
+
+
 def test_a_disabled_account_joins_nothing(world):
     email = f"officer{world.society.id}@example.org"
     secret = invite(world, email=email)
