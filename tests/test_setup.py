@@ -77,7 +77,7 @@ def test_a_python_outside_the_range_is_refused(version):
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])
 def test_a_python_inside_the_range_is_taken(version):
-    machine.require_python(version)
+    assert machine.require_python(version) is None
 
 
 def test_a_setting_that_cannot_be_read_is_one_sentence():
