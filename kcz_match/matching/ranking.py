@@ -13,8 +13,7 @@ Four kinds of evidence, in units of the spread of unrelated texts, so that one t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,10 +33,6 @@ class Weights:
     exact: float = 0.18
     exact_ceiling: float = 8.0
     fields: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the table as plain values, to be stored with a list."""
-        return {**asdict(self), "fields": dict(self.fields)}
 
 
 WEIGHTS = Weights()
