@@ -21,6 +21,12 @@ def upgrade() -> None:
     _run(lambda config: command.upgrade(config, "head"))
 
 
+def rebuild() -> None:
+    """Take back every migration and run them again: an empty database, whatever was in it."""
+    _run(lambda config: command.downgrade(config, "base"))
+    upgrade()
+
+
 def make(message: str) -> None:
     """Write a new migration from the difference between models and database."""
     _run(lambda config: command.revision(config, message, autogenerate=True))

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from kcz_match import migrating
 from kcz_match.accounts import queries as accounts
 from kcz_match.accounts import service
 from kcz_match.accounts.credit_code import check_digit
@@ -48,7 +49,7 @@ class Seeder:
         self.needs: dict[str, Need] = {}
 
     def run(self) -> None:
-        """Make everything in one transaction, so that a start cut short leaves an empty database, not half of one."""
+        """Make everything; joining a second unit gives up what is not committed, so each person is a commit."""
         units = _read("organisations")
         for number, facts in enumerate(units):
             self._unit(number, facts)
@@ -116,6 +117,7 @@ class Seeder:
             unit.members = [self.units[ref] for ref in facts["members"]]
 
     def _join(self, secret: str, person: dict[str, Any]) -> None:
+        db.session.commit()
         user = service.accept_invitation(secret, password=PASSWORD)
         user.post = person.get("post", "")
         self.people.setdefault(person["ref"], person["email"])
@@ -219,8 +221,16 @@ class Seeder:
 
 
 def seed(say: Callable[[str], None]) -> None:
-    """Load the demo data into an empty, migrated database; needs an application context."""
-    Seeder(say).run()
+    """Load the demo data into an empty, migrated database; needs an application context.
+
+    Whatever cuts it short leaves an empty database behind, not half of the data.
+    """
+    try:
+        Seeder(say).run()
+    except BaseException:
+        db.session.rollback()
+        migrating.rebuild()
+        raise
 
 
 def is_empty() -> bool:

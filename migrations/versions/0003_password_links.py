@@ -13,3 +13,9 @@ def upgrade() -> None:
     """Apply."""
     op.add_column("invitation", sa.Column("resets_password", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_index("ix_audit_subject", "audit", ["subject_kind", "subject_id"])
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.drop_index("ix_audit_subject", "audit")
+    op.drop_column("invitation", "resets_password")
