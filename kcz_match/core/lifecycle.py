@@ -126,6 +126,6 @@ def _check_reason(step: Arrow, reason: str) -> None:
     if not step.needs_reason:
         return
     if not reason.strip():
-        raise Invalid({"reason": f"“{step.label}”要写明原因，对方才知道怎么改。"})
+        raise Invalid({"reason": f"“{step.label}”要写明原因，会记入往来记录。"})
     if step.reasons and reason not in step.reasons:
         raise Invalid({"reason": "请从列表里选一个原因。"})

@@ -47,10 +47,11 @@ def send_interest(
         name: clean(text)
         for name, text in {"cooperation": cooperation, "unclear": unclear, "about_us": about_us}.items()
     }
+    least = {"cooperation": 1, "unclear": 0, "about_us": 1}
     errors = {
-        name: f"“{QUESTIONS[name]}”请写 1–{LONGEST} 个字，现在 {len(text)} 字。"
+        name: f"“{QUESTIONS[name]}”请写 {least[name]}–{LONGEST} 个字，现在 {len(text)} 字。"
         for name, text in answers.items()
-        if len(text) > LONGEST or (not text and name != "unclear")
+        if not least[name] <= len(text) <= LONGEST
     }
     if errors:
         raise Invalid(errors)
