@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import selectinload
 
 from kcz_match.accounts.models import Organisation
-from kcz_match.catalogue.models import Capability, Consent, Need, NeedBatch, SharedNeed
+from kcz_match.catalogue.models import Capability, Consent, Need, NeedBatch
 from kcz_match.catalogue.states import (
     LISTED_CAPABILITY_STATES,
     LISTED_NEED_STATES,
@@ -85,14 +84,6 @@ def batch_by_key(key: str, actor: Actor) -> NeedBatch:
     if batch is None or not policy.can(actor, "need.edit", batch):
         raise NotFound
     return batch
-
-
-def shared_need_by_key(key: str) -> SharedNeed:
-    """Return the shared need with this key, or raise ``NotFound``."""
-    shared = db.session.scalar(select(SharedNeed).where(SharedNeed.key == key))
-    if shared is None:
-        raise NotFound
-    return shared
 
 
 def twins_of(need: Need, actor: Actor) -> Sequence[Need]:
@@ -180,13 +171,6 @@ def next_number(model: type[Need] | type[Capability], prefix: str) -> int:
         .limit(1)
     ).all()
     return int(codes[0].removeprefix(prefix)) + 1 if codes and codes[0] else 1
-
-
-def due_needs(day: dt.date) -> Sequence[Need]:
-    """Return open needs whose validity ended before ``day``."""
-    return db.session.scalars(
-        select(Need).where(Need.state.in_(OPEN_NEED_STATES), Need.valid_until < day).order_by(Need.id)
-    ).all()
 
 
 def _needs_of_own_side(actor: Actor):  # type: ignore[no-untyped-def]
