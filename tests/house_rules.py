@@ -17,7 +17,18 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGE = "kcz_match"
-DOMAINS = ["core", "accounts", "selection", "catalogue", "matching", "engagements", "events", "cases", "reports"]
+DOMAINS = [
+    "core",
+    "accounts",
+    "selection",
+    "catalogue",
+    "matching",
+    "engagements",
+    "brokerage",
+    "events",
+    "cases",
+    "reports",
+]
 EDGES = ["web", "api", "cli", "worker"]
 ASSEMBLY = ["schema", "migrating", "doctor"]  # see all domains at once, and serve the edges only
 INSIDE_A_DOMAIN = ["states", "models", "queries", "service"]

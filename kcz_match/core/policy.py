@@ -145,6 +145,17 @@ def belongs_to_approver(actor: Actor, record: Any) -> bool:
     return actor.organisation_id is not None and record.approver_id == actor.organisation_id
 
 
+def belongs_to_broker(actor: Actor, record: Any) -> bool:
+    """需求所在区科协、或审核这条能力的学会的任何成员。"""
+    rule = belongs_to_approver if hasattr(record, "approver_id") else belongs_to_association
+    return rule(actor, record)
+
+
+def works_as_broker(actor: Actor, record: Any) -> bool:
+    """需求所在区科协、或审核这条能力的学会的经办人。"""
+    return is_working(actor) and belongs_to_broker(actor, record)
+
+
 def is_listed(actor: Actor, record: Any) -> bool:
     """已公开列出的记录。"""
     return bool(record.is_listed)
@@ -243,8 +254,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "capability.withdraw": (is_owner,),
     "capability.unlist": (is_office,),
     "capability.relist": (is_office,),
-    "match.read": (belongs_to_owner, is_office),
-    "match.decide": (is_owner,),
+    "match.read": (belongs_to_owner, belongs_to_broker, is_office),
+    "match.decide": (is_owner, works_as_broker, is_office),
+    "match.pin": (is_owner, works_as_broker, is_office),
+    "match.veto": (is_owner, works_as_broker),
+    "match.note": (is_owner, works_as_broker, is_office),
+    "need.split": (is_owner, works_for_association, is_office),
+    "search.save": (is_member,),
+    "search.change": (is_owner,),
     "interest.send": (is_demand_side, is_supply_side),
     "interest.read": (belongs_to_party, is_office),
     "interest.accept": (is_answerer,),

@@ -28,6 +28,7 @@ CAPABILITY_OWNER_ANY = CAPABILITY_OWNER | {"team viewer"}
 APPROVER_ANY = {"society manager", "society officer"}
 DEMAND = NEED_OWNER | ASSOCIATION | {"park manager", "other district manager"}
 SUPPLY = CAPABILITY_OWNER | APPROVER_ANY | {"other society manager"}
+VIEWERS = {"office viewer", "district viewer", "enterprise viewer", "team viewer"}
 PARTIES = NEED_OWNER | CAPABILITY_OWNER
 
 # A submitted need of the enterprise, a submitted capability of the team, an interest of the enterprise in it,
@@ -95,8 +96,14 @@ EXPECTED: dict[str, set[str]] = {
     "capability.withdraw": CAPABILITY_OWNER,
     "capability.unlist": OFFICE,
     "capability.relist": OFFICE,
-    "match.read": NEED_OWNER_ANY | OFFICE,
-    "match.decide": NEED_OWNER,
+    "match.read": NEED_OWNER_ANY | ASSOCIATION_ANY | OFFICE,
+    "match.decide": NEED_OWNER | ASSOCIATION | OFFICE,
+    "match.pin": NEED_OWNER | ASSOCIATION | OFFICE,
+    "match.veto": NEED_OWNER | ASSOCIATION,
+    "match.note": NEED_OWNER | ASSOCIATION | OFFICE,
+    "need.split": NEED_OWNER | ASSOCIATION | OFFICE,
+    "search.save": DEMAND | SUPPLY | VIEWERS | OFFICE,
+    "search.change": NEED_OWNER,
     "interest.send": DEMAND | SUPPLY,
     "interest.read": PARTIES | OFFICE | {"enterprise viewer", "unverified enterprise manager", "team viewer"},
     "interest.accept": CAPABILITY_OWNER,
@@ -143,6 +150,14 @@ def records(world) -> dict[str, object]:
     """One record of each kind that rules are asked about, none of them listed."""
     enterprise = world.of(world.enterprise)
     user = queries.user_by_email(f"officer{world.enterprise.id}@example.org")
+    need = Need(
+        organisation_id=world.enterprise.id,
+        district_code="440112",
+        state="submitted",
+        submitted_by=enterprise.user_id,
+        submitted_at=utc_now(),
+        organisation=world.enterprise,
+    )
     return {
         "organisation": world.enterprise,
         "membership": world.enterprise,
@@ -150,18 +165,12 @@ def records(world) -> dict[str, object]:
         "user": user,
         "session": SimpleNamespace(user_id=user.id),
         "certificate": Certificate(organisation_id=world.park.id),
-        "need": Need(
-            organisation_id=world.enterprise.id,
-            district_code="440112",
-            state="submitted",
-            submitted_by=enterprise.user_id,
-            submitted_at=utc_now(),
-            organisation=world.enterprise,
-        ),
+        "need": need,
         "capability": Capability(
             organisation_id=world.team.id, approver_id=world.society.id, state="submitted", organisation=world.team
         ),
-        "match": SimpleNamespace(organisation_id=world.enterprise.id),
+        "match": need,
+        "search": SimpleNamespace(organisation_id=world.enterprise.id),
         "interest": Interest(asker_id=world.enterprise.id, answerer_id=world.team.id),
     }
 
@@ -189,7 +198,7 @@ def test_exactly_the_expected_roles_may_do_each_action(app, roles, records):
 
 def test_a_member_of_another_unit_may_do_nothing_to_a_record_that_is_not_listed(app, roles, records):
     strangers = ("other society manager", "other district manager", "park manager", "visitor")
-    open_to_all_of_a_kind = {"need.write", "need.import", "capability.write", "interest.send"}
+    open_to_all_of_a_kind = {"need.write", "need.import", "capability.write", "interest.send", "search.save"}
     with db.session.no_autoflush:
         may = {
             (name, action)
@@ -207,6 +216,13 @@ def test_nobody_reviews_in_the_first_place_what_they_submitted_themselves_for_an
     assert not policy.can(reviewer, "need.approve", records["need"])
     records["need"].organisation_id = reviewer.organisation_id
     assert policy.can(reviewer, "need.approve", records["need"])
+
+
+def test_the_society_that_approves_a_capability_brokers_it_and_other_societies_do_not(roles, records):
+    capability = records["capability"]
+    with db.session.no_autoflush:
+        may = {name for name, who in roles.items() if policy.can(who, "match.pin", capability)}
+    assert may == CAPABILITY_OWNER | APPROVER_ANY | OFFICE
 
 
 def test_an_officer_of_the_office_cannot_invite_into_the_office(world, roles):
