@@ -19,6 +19,7 @@ import machine
 USED = {
     "htmx.org": {"dist/htmx.min.js": "htmx.min.js"},
     "bootstrap": {"dist/css/bootstrap.min.css": "bootstrap.min.css"},
+    "echarts": {"dist/echarts.simple.min.js": "echarts.min.js"},  # bars and lines are all that the charts need
 }
 
 

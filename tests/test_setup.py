@@ -202,6 +202,7 @@ def test_only_used_files_are_vendored_and_each_is_listed_with_its_digest(assets)
     rows = vendor.copy(assets)
     assert sorted(path.name for path in (assets / "static/vendor").iterdir()) == [
         "bootstrap.min.css",
+        "echarts.min.js",
         "htmx.min.js",
         "vendor.json",
     ]
@@ -209,11 +210,12 @@ def test_only_used_files_are_vendored_and_each_is_listed_with_its_digest(assets)
     assert [(row["package"], row["version"], row["licence"], row["file"]) for row in rows] == [
         ("htmx.org", "1.2.3", "MIT", "htmx.min.js"),
         ("bootstrap", "1.2.3", "MIT", "bootstrap.min.css"),
+        ("echarts", "1.2.3", "MIT", "echarts.min.js"),
     ]
     assert vendor.is_current(assets)
 
 
-@pytest.mark.parametrize("name", ["htmx.min.js", "bootstrap.min.css", "vendor.json"])
+@pytest.mark.parametrize("name", ["htmx.min.js", "bootstrap.min.css", "echarts.min.js", "vendor.json"])
 def test_a_vendored_file_that_was_changed_or_lost_is_noticed(assets, name):
     vendor.copy(assets)
     path = assets / "static/vendor" / name
