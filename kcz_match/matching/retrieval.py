@@ -27,7 +27,7 @@ from kcz_match.matching.ranking import WEIGHTS, LexicalMatch, Scored, Weights, b
 
 __all__ = [
     "FIELDS", "WHOLE", "DenseChannel", "LexicalChannel", "LexicalMatch", "MemoryDense", "Query",
-    "Scored", "Weights", "band", "retrieve", "whole_text",
+    "Scored", "Weights", "band", "propose", "rank", "retrieve", "whole_text",
 ]  # fmt: skip
 
 FIELDS = ("title", "problem", "target")
@@ -105,14 +105,25 @@ def retrieve(
 
     Records that only one channel proposed are scored by the evidence of both.
     """
+    return rank(query, dense, lexical, propose(query, dense, lexical, limit), weights)[:limit]
+
+
+def propose(query: Query, dense: DenseChannel, lexical: LexicalChannel, limit: int) -> list[int]:
+    """Return the candidates from which the ``limit`` best are chosen: what either channel puts in front."""
     near = dense.search(query.vectors, {WHOLE: 1.0}, max(limit, DENSE_CANDIDATES)) if query.vectors else []
     worded = lexical.search(query.texts, max(limit, LEXICAL_CANDIDATES))
-    ids = list(dict.fromkeys([record for record, _score in near] + [record for record, _score in worded]))
+    return list(dict.fromkeys([record for record, _score in near] + [record for record, _score in worded]))
+
+
+def rank(
+    query: Query, dense: DenseChannel, lexical: LexicalChannel, ids: Sequence[int], weights: Weights = WEIGHTS
+) -> list[Scored]:
+    """Return all of these candidates best first; each is scored in view of the others, so the same ids score alike."""
     if not ids:
         return []
     cosines = dense.field_scores(query.vectors, ids) if query.vectors else {}
     alike = _token_similarity(query, dense, ids)
-    return ranking.fuse(ids, cosines, alike, lexical.matches(query.texts, ids), query.background, weights)[:limit]
+    return ranking.fuse(ids, cosines, alike, lexical.matches(query.texts, ids), query.background, weights)
 
 
 def _token_similarity(query: Query, dense: DenseChannel, ids: Sequence[int]) -> np.ndarray:
