@@ -1,9 +1,8 @@
 """Index generations on disk: immutable, named in a manifest, reached through one pointer file.
 
-    <indexes>/generations/CURRENT                    {encoder: {"generation": 7, "manifest": sha256}}
-    <indexes>/generations/7/manifest.json            encoder, dimension, change number, files with sha256 and count
-    <indexes>/generations/7/need-public.faiss        IndexFlatIP over the ``whole`` vectors, by rising record id
-    <indexes>/generations/7/need-public.ids          the record ids, little-endian int64
+    <indexes>/generations/CURRENT            {encoder: {"generation": 7, "manifest": sha256}}
+    <indexes>/generations/7/manifest.json    encoder, dimension, change number, files with sha256, counts
+    <indexes>/generations/7/…                the files of each list (``stored_lists.py``)
 
 A generation is written into a folder that nobody reads yet; files, folder and pointer are flushed to the disk in this
 order, and replacing the pointer is the one step that makes it count.  Files are never written twice (a mapped file
@@ -18,105 +17,45 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from kcz_match.matching.documents import KINDS, SEARCHED_TIERS
+from kcz_match.matching.stored_lists import (
+    SLICES,
+    Damage,
+    Mapped,
+    Rows,
+    Slice,
+    Step,
+    files_of,
+    open_list,
+    write_list,
+)
 
 POINTER = "CURRENT"
 MANIFEST = "manifest.json"
-IDS = np.dtype("<i8")
 GRACE_SECONDS = 600.0
 
-Step = Callable[[str], object]
+POINTS = {
+    "row written": "the transaction is undone: the record is as before",
+    "row committed": "rows are ahead of the files: every search reads them after the files",
+    "rows read": "an empty folder that no pointer names",
+    "vectors written": "a folder with part of a list",
+    "codes written": "a folder with part of a list",
+    "ids written": "a folder with some lists",
+    "manifest written": "a folder that is complete, perhaps not on the disk yet",
+    "folder flushed": "a folder that is complete, and no pointer to it",
+    "pointer prepared": "a new pointer file beside the old one, which counts",
+    "pointer replaced": "the new generation counts",
+}
+"""Where a process may be killed between a change and the generation that holds it, and what that leaves behind.
 
-
-class Slice(NamedTuple):
-    """One searched list: the records of a kind as a tier reads them."""
-
-    kind: str
-    tier: str
-
-    @property
-    def name(self) -> str:
-        """The name of its files."""
-        return f"{self.kind}-{self.tier}"
-
-
-SLICES = tuple(Slice(kind, tier) for kind in KINDS for tier in SEARCHED_TIERS)
-
-
-class Damage(Exception):
-    """The files do not say what they said when they were written; the message tells which and how."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Ids (n,) int64, rising, and their unit vectors (n, d) float32, in memory: searched exactly with numpy."""
-
-    ids: np.ndarray
-    vectors: np.ndarray
-
-    @property
-    def count(self) -> int:
-        """How many vectors there are."""
-        return len(self.ids)
-
-    @property
-    def dimension(self) -> int:
-        """How many numbers one vector has; 0 when there is none."""
-        return self.vectors.shape[1] if self.count else 0
-
-    def at(self, places: np.ndarray) -> np.ndarray:
-        """Return the vectors at these places."""
-        return self.vectors[places]
-
-    def nearest(self, vector: np.ndarray, limit: int, open_places: np.ndarray | None) -> np.ndarray:
-        """Return the places of the ``limit`` nearest to ``vector`` (of ``open_places``), in any order."""
-        places = np.arange(self.count) if open_places is None else open_places
-        scores = self.vectors[places] @ vector if open_places is not None else self.vectors @ vector
-        if len(places) > limit:
-            places = places[np.argpartition(-scores, limit - 1)[:limit]]
-        return places
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """The same, from memory-mapped files: no memory of its own, shared between processes, searched by FAISS."""
-
-    ids: np.ndarray
-    index: Any
-
-    @property
-    def count(self) -> int:
-        """How many vectors there are."""
-        return len(self.ids)
-
-    @property
-    def dimension(self) -> int:
-        """How many numbers one vector has; 0 when there is none."""
-        return self.index.d if self.count else 0
-
-    def at(self, places: np.ndarray) -> np.ndarray:
-        """Return the vectors at these places."""
-        return self.index.reconstruct_batch(places.astype(np.int64))
-
-    def nearest(self, vector: np.ndarray, limit: int, open_places: np.ndarray | None) -> np.ndarray:
-        """Return the places of the ``limit`` nearest to ``vector`` (of ``open_places``), in any order."""
-        if open_places is None:
-            found = self.index.search(vector[None, :], limit)[1][0]
-        else:
-            bits = np.zeros(self.count, bool)
-            bits[open_places] = True
-            chosen = _faiss().IDSelectorBitmap(np.packbits(bits, bitorder="little"))
-            wanted = _faiss().SearchParameters(sel=chosen)
-            found = self.index.search(vector[None, :], limit, params=wanted)[1][0]
-        return found[found >= 0]
+The first two are told by whoever stores the row, the others by ``write``.  ``tests/matching/test_faults.py`` kills at
+each of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -127,6 +66,12 @@ class Generation:
     encoder: str
     change: int
     lists: Mapping[Slice, Rows | Mapped] = field(default_factory=dict)
+    manifest: str = ""
+
+    @property
+    def longest(self) -> int:
+        """How many records its longest list has."""
+        return max((rows.count for rows in self.lists.values()), default=0)
 
 
 def folder_of(indexes: Path) -> Path:
@@ -167,7 +112,13 @@ def open_current(folder: Path, encoder: str) -> Generation | None:
     if manifest["encoder"] != encoder:
         raise Damage(f"generation {home.name} was made by another encoder ({manifest['encoder']})")
     lists = {one: _open(home, one, manifest) for one in SLICES}
-    return Generation(entry["generation"], encoder, manifest["change"], lists)
+    return Generation(entry["generation"], encoder, manifest["change"], lists, entry["manifest"])
+
+
+def is_current(folder: Path, generation: Generation) -> bool:
+    """Say whether the pointer still names this very generation, which was verified when it was opened."""
+    entry = pointer(folder).get(generation.encoder)
+    return entry == {"generation": generation.number, "manifest": generation.manifest}
 
 
 def write(
@@ -175,8 +126,7 @@ def write(
 ) -> Generation:
     """Write the next generation from ``lists`` (one at a time is in memory) and make it the current one.
 
-    ``at`` is told each step as it is done: ``rows``, ``file``, ``ids`` for each list, then ``manifest``, ``folder``,
-    ``before pointer``, ``pointer``.  The caller holds ``building``.
+    ``at`` is told each of ``POINTS`` as it is reached, for each list those of a list.  The caller holds ``building``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = _next_number(folder)
@@ -184,14 +134,18 @@ def write(
     home.mkdir()
     manifest: dict[str, Any] = {"encoder": encoder, "change": change, "dimension": 0, "files": {}, "counts": {}}
     for one, rows in lists:
-        at("rows")
-        _write_list(home, one, rows, manifest, at)
+        at("rows read")
+        for path in write_list(home, one, rows, at):
+            _flush(path)
+            manifest["files"][path.name] = hash_of(path)
+        manifest["counts"][one.name] = rows.count
+        manifest["dimension"] = rows.dimension or manifest["dimension"]
     (home / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
     _flush(home / MANIFEST)
-    at("manifest")
+    at("manifest written")
     _flush(home)
     _flush(folder)
-    at("folder")
+    at("folder flushed")
     _point(folder, encoder, number, at)
     opened = open_current(folder, encoder)
     if opened is None:
@@ -230,54 +184,30 @@ def clear_old(folder: Path, grace: float = GRACE_SECONDS) -> list[int]:
     return []
 
 
-def _faiss() -> Any:
-    """Load FAISS at the first use, which is after a web worker forked, with one thread: requests run side by side."""
-    import faiss
-
-    if faiss.omp_get_max_threads() != 1:
-        faiss.omp_set_num_threads(1)
-    return faiss
-
-
-def _write_list(home: Path, one: Slice, rows: Rows, manifest: dict[str, Any], at: Step) -> None:
-    dimension = rows.vectors.shape[1]
-    index = _faiss().IndexFlatIP(dimension)
-    if rows.count:
-        index.add(np.ascontiguousarray(rows.vectors, np.float32))
-        manifest["dimension"] = dimension
-    _faiss().write_index(index, str(home / f"{one.name}.faiss"))
-    at("file")
-    (home / f"{one.name}.ids").write_bytes(rows.ids.astype(IDS).tobytes())
-    at("ids")
-    for path in (home / f"{one.name}.faiss", home / f"{one.name}.ids"):
-        _flush(path)
-        manifest["files"][path.name] = _hash(path)
-    manifest["counts"][one.name] = rows.count
+def hash_of(path: Path) -> str:
+    """Return the sha256 of a file as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _open(home: Path, one: Slice, manifest: Mapping[str, Any]) -> Mapped:
-    paths = [home / f"{one.name}.faiss", home / f"{one.name}.ids"]
+    paths = files_of(home, one, manifest["files"])
     for path in paths:
         if not path.is_file():
             raise Damage(f"{home.name}/{path.name} is missing")
-        if _hash(path) != manifest["files"].get(path.name):
+        if hash_of(path) != manifest["files"].get(path.name):
             raise Damage(f"{home.name}/{path.name} is not what was written: its hash differs")
-    try:
-        index = _faiss().read_index(str(paths[0]), _faiss().IO_FLAG_MMAP_IFC)
-    except RuntimeError as error:
-        raise Damage(f"{home.name}/{paths[0].name} cannot be opened") from error
-    ids = np.fromfile(paths[1], IDS)
-    dimension = manifest["dimension"]
-    if not len(ids) == index.ntotal == manifest["counts"][one.name] or (len(ids) and index.d != dimension):
+    opened = open_list(home, one, paths)
+    if opened.count != manifest["counts"][one.name] or (opened.count and opened.dimension != manifest["dimension"]):
         raise Damage(f"{home.name}/{one.name}: count or dimension differs from the manifest")
-    return Mapped(ids, index)
+    return opened
 
 
 def _manifest(home: Path, expected: str) -> dict[str, Any]:
     path = home / MANIFEST
     if not path.is_file():
         raise Damage(f"{home.name}/{MANIFEST} is missing")
-    if _hash(path) != expected:
+    if hash_of(path) != expected:
         raise Damage(f"{home.name}/{MANIFEST} is not what was written: its hash differs")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -287,14 +217,14 @@ def _point(folder: Path, encoder: str, number: int, at: Step) -> None:
         entries = pointer(folder)
     except Damage:
         entries = {}
-    entries[encoder] = {"generation": number, "manifest": _hash(folder / str(number) / MANIFEST)}
+    entries[encoder] = {"generation": number, "manifest": hash_of(folder / str(number) / MANIFEST)}
     fresh = folder / f"{POINTER}.next"
     fresh.write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
     _flush(fresh)
-    at("before pointer")
+    at("pointer prepared")
     fresh.replace(folder / POINTER)
     _flush(folder)
-    at("pointer")
+    at("pointer replaced")
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -306,11 +236,6 @@ def _next_number(folder: Path) -> int:
     with suppress(Damage):
         used += [entry["generation"] for entry in pointer(folder).values()]
     return max(used, default=0) + 1
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -26,6 +26,7 @@ from kcz_match.matching.vectors import Known, Place
 MODELS: dict[str, type[Need] | type[Capability]] = {"need": Need, "capability": Capability}
 SENTENCES_LATER = dt.timedelta(seconds=3)
 MOST_SENTENCES = 16
+CHECKED_EVERY = dt.timedelta(hours=1)
 
 
 def index_record(kind: str, record_id: int) -> None:
@@ -65,6 +66,14 @@ def fold_index(reason: str = "enough changed") -> None:
     built = engine().index.fold(reason)
     if built is not None:
         db.session.add(IndexBuild(**vars(built)))
+
+
+def check_index() -> None:
+    """Read the index files whole, build them anew from the rows when they are not sound, and come again later."""
+    index = engine().index
+    if index.damage() or index.finding:
+        fold_index("files were missing or damaged")
+    jobs.leave("check_index", key="check_index", run_at=utc_now() + CHECKED_EVERY)
 
 
 def reconcile(kind: str, record_id: int, known: Known, *, first_part: bool = False) -> bool:
