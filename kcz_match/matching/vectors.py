@@ -220,15 +220,23 @@ def query(encoder: Encodes, document: Document) -> Query:
 
     A document without text gives a query without vectors.
     """
-    text = document.whole
-    if not text:
-        return Query({})
-    wanted = [(QUERY, text), (TOKENS[QUERY], text)]
+    return queries(encoder, [document])[0]
+
+
+def queries(encoder: Encodes, documents: Sequence[Document]) -> list[Query]:
+    """Return what each document asks with, as ``query`` does, encoding all that is not stored in one batch."""
+    wanted = [(role, one.whole) for one in documents if one.whole for role in (QUERY, TOKENS[QUERY])]
     with reading() as connection:
         known = lookup(connection, encoder.name, wanted)
     complete = encode_missing(encoder, wanted, known)
-    vector = from_bytes(complete[QUERY, digest(text)])
-    tokens = late.unpack_query(complete[TOKENS[QUERY], digest(text)])
+    return [_query(encoder, document, complete) for document in documents]
+
+
+def _query(encoder: Encodes, document: Document, complete: Known) -> Query:
+    if not document.whole:
+        return Query({})
+    vector = from_bytes(complete[QUERY, digest(document.whole)])
+    tokens = late.unpack_query(complete[TOKENS[QUERY], digest(document.whole)])
     return Query(document.texts, {WHOLE: vector}, tokens, encoder.background)
 
 
