@@ -78,6 +78,18 @@ def capability_by_key(key: str, actor: Actor) -> Capability:
     return capability
 
 
+def consents_of(actor: Actor, records: Sequence[Need | Capability]) -> set[tuple[str, int]]:
+    """Return (kind, id) of those records whose after-consent fields the actor's organisation was granted."""
+    if actor.organisation_id is None:
+        return set()
+    ids = {kind: [one.id for one in records if one.lifecycle.kind == kind] for kind in ("need", "capability")}
+    rows = select(Consent.subject_kind, Consent.subject_id).where(
+        Consent.organisation_id == actor.organisation_id,
+        or_(*(and_(Consent.subject_kind == kind, Consent.subject_id.in_(some)) for kind, some in ids.items())),
+    )
+    return {(kind, number) for kind, number in db.session.execute(rows)}
+
+
 def batch_by_key(key: str, actor: Actor) -> NeedBatch:
     """Return an import batch of the actor's own organisation, otherwise raise ``NotFound``."""
     batch = db.session.scalar(select(NeedBatch).where(NeedBatch.key == key))

@@ -254,6 +254,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "capability.withdraw": (is_owner,),
     "capability.unlist": (is_office,),
     "capability.relist": (is_office,),
+    "match.queue": (is_demand_side, is_supply_side, is_office),
     "match.read": (belongs_to_owner, belongs_to_broker, is_office),
     "match.decide": (is_owner, works_as_broker, is_office),
     "match.pin": (is_owner, works_as_broker, is_office),
