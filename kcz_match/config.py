@@ -49,7 +49,7 @@ SETTINGS: dict[str, Setting] = {
     "PASSWORD_KIB": Setting(65536, int, "memory in KiB that one argon2id password hash takes"),
     "INVITATION_DAYS": Setting(7, int, "life of an invitation link in days"),
     "WORKER_PAUSE": Setting(0.2, float, "seconds between two looks of the worker at an empty queue"),
-    "FOLD_ROWS": Setting(500, int, "changed index rows after which the worker folds a new generation"),
+    "FOLD_ROWS": Setting(500, int, "fewest changes after which the worker builds a new index generation"),
     "UPLOAD_MEGABYTES": Setting(10, int, "largest upload"),
     "DEMO": Setting(True, _flag, "load the demo data when the database is empty"),
     "LOG": Setting("INFO", str, "log level"),

@@ -73,11 +73,11 @@ def index_files() -> tuple[bool, str]:
         found = generations.open_current(generations.folder_of(settings.indexes), name)
     except (generations.Damage, OSError) as error:
         return False, f"{error}; searches are answered exactly from the database; run flask --app app reindex"
-    waiting = engine().index.changes_waiting()
+    waiting, due = engine().index.changes_waiting(), engine().index.fold_after(settings.fold_rows)
     if found is None:
-        return waiting < 4 * settings.fold_rows, f"no generation of this encoder yet, {waiting} changes in the database"
+        return waiting < 4 * due, f"no generation of this encoder yet, {waiting} changes in the database"
     counts = ", ".join(f"{one.name} {rows.count}" for one, rows in found.lists.items())
-    well = waiting < 4 * settings.fold_rows
+    well = waiting < 4 * due
     return well, f"generation {found.number} holds {counts}; {waiting} changes since" + (
         "" if well else ": the worker does not fold, look at its log"
     )

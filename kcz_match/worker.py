@@ -1,7 +1,8 @@
 """The worker: one process beside the web server that keeps the promises left as jobs.
 
 ``TASKS`` says who picks up which job.  A task takes ids only, is idempotent, and does not commit: its effects and
-the mark that the job is done are one commit.
+the mark that the job is done are one commit.  Tasks in ``LONG`` cost what the whole catalogue costs, so a second thread
+does them, and no publication waits for one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
 from sqlalchemy.exc import OperationalError
@@ -29,6 +30,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "index_query": index_tasks.index_query,
     "index_sentences": index_tasks.index_sentences,
     "fold_index": index_tasks.fold_index,
+    "check_index": index_tasks.check_index,
     "forget_done_jobs": jobs.forget_done_jobs,
     "forget_preview": list_service.forget_preview,
     "expire_need": need_service.expire_need,
@@ -36,10 +38,12 @@ TASKS: dict[str, Callable[..., None]] = {
     "lapse_interests": engagements.lapse_interests,
     "expire_interest": engagements.expire_interest,
 }
+LONG = frozenset({"fold_index", "check_index"})
+PATIENCE_AT_THE_END = 10.0
 
 
 def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> None:
-    """Do due jobs until SIGTERM or SIGINT; a job under way is finished first.
+    """Do due jobs until SIGTERM or SIGINT; a job under way is finished first, a long one only if it takes seconds.
 
     ``context`` opens the application's context for one job; ``pause`` is the wait in seconds before an empty queue is
     looked at again.
@@ -49,31 +53,45 @@ def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> 
         signal.signal(number, lambda *_: stop.set())
     engine().warm_up()
     with context():
-        jobs.leave("forget_done_jobs", key="forget_done_jobs")
+        for task in ("forget_done_jobs", "check_index"):
+            jobs.leave(task, key=task)
         db.session.commit()
+    beside = threading.Thread(target=_do_jobs, args=(context, pause, stop, LONG), name="long jobs", daemon=True)
+    beside.start()
     log.info("worker is ready")
+    _do_jobs(context, pause, stop, but=LONG)
+    beside.join(PATIENCE_AT_THE_END)
+
+
+def _do_jobs(
+    context: Callable[[], AbstractContextManager[object]],
+    pause: float,
+    stop: threading.Event,
+    only: Collection[str] = (),
+    but: Collection[str] = (),
+) -> None:
     while not stop.is_set():
         with context():
-            busy = _try_one_job()
+            busy = _try_one_job(only, but)
         if not busy:
             stop.wait(pause)
 
 
-def _try_one_job() -> bool:
+def _try_one_job(only: Collection[str], but: Collection[str]) -> bool:
     """Do the next due job; a database that is busy or away for a while is waited for, never the end of the worker."""
     try:
-        return do_one_job()
+        return do_one_job(only=only, but=but)
     except OperationalError:
         log.exception("the database did not answer; trying again")
         db.session.rollback()
         return False
 
 
-def do_one_job() -> bool:
-    """Do the next due job, if any; say whether there was one."""
-    if not _is_work_due():
+def do_one_job(*, only: Collection[str] = (), but: Collection[str] = ()) -> bool:
+    """Do the next due job, if any (``jobs.is_due`` tells which are meant); say whether there was one."""
+    if not _is_work_due(only, but):
         return False
-    job = jobs.claim(utc_now())
+    job = jobs.claim(utc_now(), only=only, but=but)
     if job is None:
         db.session.commit()
         return False
@@ -99,7 +117,7 @@ def do_all_jobs() -> int:
     return count
 
 
-def _is_work_due() -> bool:
+def _is_work_due(only: Collection[str], but: Collection[str]) -> bool:
     """Look at the queue in a reading transaction, so that an idle worker never takes the write lock."""
     with db.engine.connect().execution_options(reading=True) as connection:
-        return jobs.is_due(connection, utc_now())
+        return jobs.is_due(connection, utc_now(), only=only, but=but)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Connection, Index, and_, delete, func, or_, select, text
@@ -81,9 +82,9 @@ def leave(task: str, *, key: str | None = None, run_at: dt.datetime | None = Non
     return job
 
 
-def is_due(connection: Connection, now: dt.datetime) -> bool:
-    """Say whether any job waits for being claimed."""
-    return connection.execute(select(Job.id).where(_claimable(now)).limit(1)).first() is not None
+def is_due(connection: Connection, now: dt.datetime, *, only: Collection[str] = (), but: Collection[str] = ()) -> bool:
+    """Say whether any job waits for being claimed, of the tasks ``only`` names if any, and not of those in ``but``."""
+    return connection.execute(select(Job.id).where(_claimable(now, only, but)).limit(1)).first() is not None
 
 
 def count_due(task: str, now: dt.datetime) -> int:
@@ -98,12 +99,13 @@ def count_due(task: str, now: dt.datetime) -> int:
     )
 
 
-def claim(now: dt.datetime) -> Job | None:
-    """Take the next due job for ``LEASE`` in the running write transaction; the caller commits.
+def claim(now: dt.datetime, *, only: Collection[str] = (), but: Collection[str] = ()) -> Job | None:
+    """Take the next due job (see ``is_due``) for ``LEASE`` in the running write transaction; the caller commits.
 
     A job whose worker died at its last attempt is parked here, because nobody lived to put it back.
     """
-    for job in db.session.scalars(select(Job).where(_claimable(now)).order_by(Job.rank, Job.run_at, Job.id).limit(20)):
+    claimable = select(Job).where(_claimable(now, only, but))
+    for job in db.session.scalars(claimable.order_by(Job.rank, Job.run_at, Job.id).limit(20)):
         if job.attempts >= MOST_ATTEMPTS:
             job.status, job.lease_until, job.error = JobStatus.PARKED, None, job.error or DIED
             continue
@@ -112,10 +114,11 @@ def claim(now: dt.datetime) -> Job | None:
     return None
 
 
-def _claimable(now: dt.datetime) -> ColumnElement[bool]:
+def _claimable(now: dt.datetime, only: Collection[str], but: Collection[str]) -> ColumnElement[bool]:
     due = and_(Job.status == JobStatus.WAITING, Job.run_at <= now)
     abandoned = and_(Job.status == JobStatus.RUNNING, Job.lease_until < now)
-    return or_(due, abandoned)
+    lane = [Job.task.in_(only)] if only else [Job.task.not_in(but)] if but else []
+    return and_(or_(due, abandoned), *lane)
 
 
 def finish(job: Job, now: dt.datetime) -> None:

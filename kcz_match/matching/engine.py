@@ -59,7 +59,7 @@ class Engine:
     def wants_fold(self) -> bool:
         """Say whether it is time to build: enough changed, or there is no sound generation to start from."""
         waiting = self.index.changes_waiting()
-        return waiting >= self.settings.fold_rows or bool(waiting and self.index.finding)
+        return waiting >= self.index.fold_after(self.settings.fold_rows) or bool(waiting and self.index.finding)
 
 
 _lock = threading.Lock()

@@ -27,8 +27,8 @@ NUMBERS_A_CODE = 2
 SAMPLE = 20_000
 CHUNK = 50_000
 FIRST_SCORED = 1_000
-MOST_SCORED = 16_384
-MOST_SCANNED = 131_072
+PROPOSED = (4_096, 16_384)
+MOST_PROPOSED = 131_072
 SURE = 4.0
 FEW_CLOSED = 1_000
 
@@ -115,13 +115,15 @@ class Mapped:
 
     def nearest(self, vector: np.ndarray, limit: int, chosen: Open | None) -> np.ndarray:
         """Return the places of the ``limit`` nearest to ``vector`` (of those chosen), in any order."""
-        if self.codes is None:
+        if self.codes is None or (chosen is not None and chosen.count < LONG // 2):
             return self._compared(vector, limit, chosen)
-        if chosen is not None and chosen.count <= MOST_SCORED:
-            places = np.flatnonzero(chosen.mask)
-            return _best(places, exact(self.at(places), vector), limit)
-        found = self._estimated(vector, limit, chosen)
-        return self._compared(vector, limit, chosen) if found is None else found
+        share = 1.0 if chosen is None else chosen.count / self.count
+        for wanted in PROPOSED:
+            proposed = min(self.count, MOST_PROPOSED, int(wanted / share))
+            found = self._estimated(vector, limit, chosen, proposed)
+            if found is not None:
+                return found
+        return self._compared(vector, limit, chosen)
 
     def _compared(self, vector: np.ndarray, limit: int, chosen: Open | None) -> np.ndarray:
         """Compare every vector; a few closed places are cheaper dropped afterwards than asked about before."""
@@ -134,11 +136,9 @@ class Mapped:
         found = self.index.search(vector[None, :], limit, params=faiss().SearchParameters(sel=selector))[1][0]
         return found[found >= 0]
 
-    def _estimated(self, vector: np.ndarray, limit: int, chosen: Open | None) -> np.ndarray | None:
+    def _estimated(self, vector: np.ndarray, limit: int, chosen: Open | None, proposed: int) -> np.ndarray | None:
         """Score candidates in the order of the estimate until it is sure that none is missing; None if it never is."""
-        share = 1.0 if chosen is None else self.count / chosen.count
-        wanted = min(self.count, MOST_SCANNED, int(MOST_SCORED * share))
-        distances, places = (found[0] for found in self.codes.search(vector[None, :], wanted))
+        distances, places = (found[0] for found in self.codes.search(vector[None, :], proposed))
         kept = places >= 0 if chosen is None else (places >= 0) & chosen.mask[places]
         places, estimates = places[kept], 1 - distances[kept].astype(np.float64) / 2
         scores = np.zeros(len(places))

@@ -7,10 +7,12 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlalchemy import select
 
+from kcz_match import worker
 from kcz_match.catalogue import capability_service, need_service
+from kcz_match.core import jobs
 from kcz_match.core.db import db
 from kcz_match.core.jobs import Job
-from kcz_match.matching import documents, index_tasks, reading, reconciliation, reindex, vectors
+from kcz_match.matching import documents, index, index_tasks, reading, reconciliation, reindex, vectors
 from kcz_match.matching import engine as engines
 from kcz_match.matching.lexical import pairs, table_name
 from kcz_match.matching.models import IndexBuild, Vector
@@ -341,6 +343,38 @@ def test_a_new_generation_is_due_after_as_many_changes_as_the_setting_says(world
     db.session.commit()
 
     assert engine.wants_fold() is True
+
+
+def test_in_a_long_list_a_generation_is_due_after_a_share_of_it(world, engine, store, monkeypatch):
+    monkeypatch.setattr(index, "FOLD_SHARE", 1)
+    for record_id in range(1, 31):
+        store(record_id, engine.encoder.encode([f"第{record_id}条"])[0])
+    index_tasks.fold_index()
+    db.session.commit()
+    for _ in range(29):
+        vectors.next_change()
+    db.session.commit()
+    assert (engine.index.fold_after(20), engine.wants_fold()) == (30, False)
+
+    vectors.next_change()
+    db.session.commit()
+
+    assert engine.wants_fold() is True
+
+
+def test_no_publication_waits_for_a_fold(world, engine, monkeypatch):
+    order: list[str] = []
+    for task in ("fold_index", "index_record"):
+        monkeypatch.setitem(worker.TASKS, task, lambda task=task: order.append(task))
+        jobs.leave(task, rank=task == "index_record")
+    db.session.commit()
+
+    assert worker.do_one_job(but=worker.LONG)
+    assert not worker.do_one_job(but=worker.LONG)
+    assert order == ["index_record"]
+    assert worker.do_one_job(only=worker.LONG)
+    assert not worker.do_one_job(only=worker.LONG)
+    assert order == ["index_record", "fold_index"]
 
 
 def _reindex() -> reindex.Progress:
