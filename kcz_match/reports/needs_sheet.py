@@ -84,7 +84,7 @@ def needs_csv(needs: Sequence[Need]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow([*LEADING, *(column.label for column in heads)])
-    writer.writerows([_guarded(fit(cell)) for cell in row] for row in _rows(needs, heads))
+    writer.writerows([guarded(fit(cell)) for cell in row] for row in _rows(needs, heads))
     return stream.getvalue().encode("utf-8-sig")
 
 
@@ -153,7 +153,8 @@ def _groups(needs: Sequence[Need]) -> int:
     return max([GROUPS, *(len(need.indicators) for need in needs)])
 
 
-def _guarded(cell: str) -> str:
+def guarded(cell: str) -> str:
+    """Return the text of a cell so that no sheet runs it as a formula."""
     return f"'{cell}" if cell.startswith(RISKY) else cell
 
 

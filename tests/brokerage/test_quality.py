@@ -1,0 +1,81 @@
+"""The quality of the ranking on labelled sets: measured by the product's evaluation, kept, read back."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from kcz_match.brokerage import quality
+from kcz_match.brokerage.models import QualityRun
+from kcz_match.core.db import db
+from kcz_match.matching import evaluation
+from kcz_match.matching.ranking import WEIGHTS
+from tests.brokerage.stored import ago
+from tests.fakes import FakeEncoder
+
+SMALL = Path(__file__).parents[1] / "data" / "match-small"
+
+
+def keep(name: str = "match", days: float = 0, encoder: str = "e5", **figures) -> QualityRun:
+    run = QualityRun(name=name, encoder=encoder, weights={}, figures=figures, made_at=ago(days))
+    db.session.add(run)
+    db.session.commit()
+    return run
+
+
+def test_a_measurement_is_what_the_evaluation_says_with_encoder_and_weights(app):
+    encoder = FakeEncoder()
+    run = quality.measure(SMALL, encoder)
+    db.session.commit()
+    said = evaluation.evaluate(SMALL, encoder)
+    kept = db.session.get(QualityRun, run.id)
+    assert (kept.name, kept.encoder, kept.weights) == ("match-small", encoder.name, asdict(WEIGHTS))
+    assert kept.figures["runs"] == said["runs"]
+    assert quality.metric(kept, "ndcg@10") == said["runs"]["fused"]["ndcg@10"]
+    assert quality.queries_of(kept) == said["queries"]
+
+
+def test_the_evaluation_itself_leaves_the_database_alone(app, count_queries):
+    assert count_queries(lambda: evaluation.evaluate(SMALL, FakeEncoder())) == 0
+    assert db.session.scalar(select(func.count(QualityRun.id))) == 0
+
+
+def test_a_folder_that_cannot_be_read_leaves_no_run(app, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(SMALL, broken)
+    (broken / "corpus.jsonl").unlink()
+    with pytest.raises(evaluation.BadFolder):
+        quality.measure(broken, FakeEncoder())
+    db.session.commit()
+    assert db.session.scalar(select(func.count(QualityRun.id))) == 0
+
+
+def test_the_course_of_one_set_is_in_order_of_time_and_can_be_of_one_encoder(app):
+    late, early, other = keep(days=1), keep(days=9), keep(days=5, encoder="neu")
+    keep("anders")
+    assert quality.names() == ["anders", "match"]
+    assert quality.course("match") == [early, other, late]
+    assert quality.course("match", "neu") == [other]
+    assert quality.course("match", limit=2) == [other, late]
+    assert (quality.course("gibt es nicht"), quality.course("")) == ([], [])
+
+
+def test_figures_by_class_stand_after_those_of_all_in_the_order_of_ways(app):
+    part = {"fused": {"ndcg@10": 0.7}, "dense": {"ndcg@10": 0.6}, "fields": {"ndcg@10": 0.8}}
+    run = keep(queries=9, runs=part, classes={"paraphrase": {"queries": 3, "runs": part}})
+    found = quality.by_class(run)
+    assert list(found) == ["all", "paraphrase"]
+    assert list(found["all"]) == ["dense", "fused", "fields"]
+    assert found["paraphrase"]["fields"] == {"ndcg@10": 0.8}
+    assert (quality.queries_of(run), quality.queries_of(run, "paraphrase")) == (9, 3)
+    assert quality.queries_of(run, "unknown") is None
+
+
+def test_a_run_without_figures_is_read_as_not_measured(app):
+    run = keep()
+    assert quality.metric(run, "ndcg@10") is None
+    assert quality.by_class(run) == {"all": {}}
