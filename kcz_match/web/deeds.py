@@ -60,6 +60,8 @@ WORDS = {
     "need.remark": "发表意见",
     "need.share": "列为共性需求",
     "need.leave_shared": "移出共性需求",
+    "need.split": "拆成子问题",
+    "need.diagnose": "诊断",
     "need.draft": "新建草稿",
     "need.delete_draft": "删除草稿",
     "capability.write": "起草能力",
