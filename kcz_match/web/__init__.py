@@ -41,6 +41,7 @@ def _blueprints():  # type: ignore[no-untyped-def]
     from kcz_match.web import (
         accounts,
         admin,
+        admin_matching,
         admin_organisations,
         admin_people,
         admin_records,
@@ -68,6 +69,7 @@ def _blueprints():  # type: ignore[no-untyped-def]
                 interests,
                 search,
                 admin,
+                admin_matching,
                 admin_organisations,
                 admin_people,
                 admin_records,

@@ -21,6 +21,7 @@ from kcz_match.catalogue.indicators import VERDICT_LABELS, Verdict
 from kcz_match.catalogue.states import CLARITY_LABELS, Clarity
 from kcz_match.catalogue.terms import TERMS, word
 from kcz_match.core.calendar import END_OF_DAY, ZONE, workdays_between
+from kcz_match.reports.tables import written
 from kcz_match.web.words import ADDRESSES, BANDS, CLARITY, NOT_FILLED, PLACES
 
 THIN = "\u2009"
@@ -256,6 +257,7 @@ FILTERS = {
     "state_hue": state_hue,
     "sentence_of": sentence_of,
     "undo_of": undo_of,
+    "written": written,
 }
 GLOBALS = {
     "label": label,
