@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
         seed_demo_command,
         reindex_command,
         lifecycles_command,
+        match_commands,
         prepare_command,
     ):
         app.cli.add_command(command)
@@ -158,6 +159,46 @@ def _reindex() -> None:
     for progress in reindex.steps():
         db.session.commit()
         click.echo(progress.sentence())
+
+
+@click.group("match")
+def match_commands() -> None:
+    """Look at stored lists of matches."""
+
+
+@match_commands.command("replay")
+@click.argument("list_id", type=int)
+def replay_command(list_id: int) -> None:
+    """Make a stored list again and print it; exit 1 when its own evidence does not give its order."""
+    from kcz_match.brokerage import replay
+    from kcz_match.core.errors import NotFound
+
+    try:
+        again = replay.replay(list_id)
+    except NotFound as error:
+        raise click.ClickException(f"there is no stored list {list_id}") from error
+    for line in again.lines():
+        click.echo(line)
+    if not again.is_sound:
+        sys.exit(1)
+
+
+@match_commands.command("lists")
+@click.option("--record", "key", required=True, help="key of a need or a capability, as in its address")
+def lists_command(key: str) -> None:
+    """Print the stored lists of a record, newest first."""
+    from kcz_match.brokerage import lists
+
+    found = lists.lists_by_key(key)
+    if found is None:
+        raise click.ClickException(f"there is no need or capability with the key {key}")
+    for one in found:
+        standing = "current" if one.is_current else "past"
+        click.echo(
+            f"{one.id}  {one.made_at:%Y-%m-%d %H:%M} UTC  {standing}  {len(one.entries)} answers  "
+            f"encoder {one.encoder}  generation {one.generation}"
+        )
+    click.echo(f"{len(found)} stored lists")
 
 
 @click.command("lifecycles")

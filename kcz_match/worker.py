@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.exc import OperationalError
 
+from kcz_match.brokerage import lists, places
 from kcz_match.catalogue import capability_service, list_service, need_service
 from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
@@ -31,6 +32,11 @@ TASKS: dict[str, Callable[..., None]] = {
     "index_sentences": index_tasks.index_sentences,
     "fold_index": index_tasks.fold_index,
     "check_index": index_tasks.check_index,
+    "store_list": lists.store_list,
+    "refresh_list": lists.refresh_list,
+    "refresh_lists": lists.refresh_lists,
+    "forget_lists": lists.forget_lists,
+    "share_places": places.share_places,
     "forget_done_jobs": jobs.forget_done_jobs,
     "forget_preview": list_service.forget_preview,
     "expire_need": need_service.expire_need,
@@ -53,7 +59,7 @@ def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> 
         signal.signal(number, lambda *_: stop.set())
     engine().warm_up()
     with context():
-        for task in ("forget_done_jobs", "check_index"):
+        for task in ("forget_done_jobs", "check_index", "refresh_lists"):
             jobs.leave(task, key=task)
         db.session.commit()
     beside = threading.Thread(target=_do_jobs, args=(context, pause, stop, LONG), name="long jobs", daemon=True)

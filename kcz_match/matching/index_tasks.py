@@ -48,6 +48,7 @@ def index_query(kind: str, record_id: int) -> None:
     known, _ = _encoded_ahead(kind, record_id)
     reconcile(kind, record_id, known)
     _leave_sentences(kind, record_id)
+    jobs.leave("store_list", key=f"store:{kind}:{record_id}", rank=3, kind=kind, record_id=record_id)
 
 
 def index_sentences(kind: str, record_id: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Select, select
@@ -33,7 +33,7 @@ from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.models import MatchDecision
 from kcz_match.matching.ranking import Scored
 from kcz_match.matching.reasons import Decision
-from kcz_match.matching.retrieval import Query, retrieve
+from kcz_match.matching.retrieval import Query, propose, rank
 from kcz_match.matching.terms import capability_terms, need_terms
 
 log = logging.getLogger(__name__)
@@ -60,9 +60,28 @@ class Match:
         return any(line.code == filters.OPEN and not line.passed for line in self.filters)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the viewer's organisation said that it does not fit."""
+        return self.decision is not None and self.decision.decision == Decision.REFUSE
+
+    @property
     def passes(self) -> bool:
         """Whether every hard filter passes."""
         return all(line.passed for line in self.filters)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Every pair that the index proposes for one record and this viewer may know of, best first, below the floor too.
+
+    The rest is what the order rests on: the ``document`` that asked, the ``tier`` that was searched, and ``pool``, all
+    that was compared, whoever may know of it: a score depends on what else was in view.
+    """
+
+    pairs: list[Match]
+    document: Document
+    tier: str
+    pool: list[Scored]
 
 
 @dataclass(frozen=True)
@@ -113,17 +132,9 @@ class Found:
 
 
 def matches_of(record: Record, actor: Actor) -> Matches:
-    """Return the matches of a need (capabilities) or of a capability (needs) for ``actor``.
-
-    A record that is not listed at this moment matches nothing.  Pairs that avoidance or a conflict forbids are left out
-    for everybody but the need's own side, so that nobody learns who avoids whom.
-    """
-    other = "capability" if isinstance(record, Need) else "need"
-    decided = _decisions(record, actor)
-    answers = _answers(_own_document(record, actor), other, actor, _open(other)) if record.is_listed else []
-    found = [_match(record, partner, one, decided, actor) for one, partner in answers]
-    found = [match for match in found if match.need.organisation_id == actor.organisation_id or not match.is_barred]
-    refused = [match for match in found if match.decision and match.decision.decision == Decision.REFUSE]
+    """Return the matches of a need (capabilities) or of a capability (needs) for ``actor``."""
+    found = candidates_of(record, actor).pairs
+    refused = [match for match in found if match.is_refused]
     rest = [match for match in found if match not in refused and match.band != "none"]
     return Matches(
         shown=[match for match in rest if match.passes],
@@ -134,18 +145,19 @@ def matches_of(record: Record, actor: Actor) -> Matches:
     )
 
 
-def match_of(need: Need, capability: Capability, actor: Actor) -> Match | None:
-    """Return one pair as it is proposed in the list of whichever record the actor owns; None when it is not in it."""
-    own = need if need.organisation_id == actor.organisation_id else capability
-    listed = matches_of(own, actor)
-    return next(
-        (
-            match
-            for match in (*listed.shown, *listed.excluded, *listed.refused)
-            if match.need.id == need.id and match.capability.id == capability.id
-        ),
-        None,
-    )
+def candidates_of(record: Record, actor: Actor, also: Collection[int] = ()) -> Candidates:
+    """Return what the index proposes for a need or a capability, and the pairs with the partners ``also`` in any case.
+
+    A record that is not listed at this moment matches nothing.  Pairs that avoidance or a conflict forbids are left out
+    for everybody but the need's own side, so that nobody learns who avoids whom.
+    """
+    other = "capability" if isinstance(record, Need) else "need"
+    document = own_document(record, actor)
+    ranked = _ranked(document, other, actor, _open(other), also) if record.is_listed else _Ranked()
+    decided = _decisions(record, actor)
+    pairs = [_match(record, partner, one, decided, actor) for one, partner in ranked.answers]
+    pairs = [match for match in pairs if match.need.organisation_id == actor.organisation_id or not match.is_barred]
+    return Candidates(pairs, document, _tier(actor), ranked.pool)
 
 
 def explain(match: Match, actor: Actor) -> Explanation:
@@ -200,70 +212,53 @@ def waiting_for_index() -> int:
     return jobs.count_due("index_record", utc_now())
 
 
-@dataclass(frozen=True)
-class Fresh:
-    """A match to look at on the home page."""
-
-    match: Match
-    own: Record
-    quote: str
-
-
-def fresh_for(actor: Actor, own_limit: int = 4, limit: int = 5) -> list[Fresh]:
-    """Return the best undecided match of each of the organisation's latest open records, the best bands first."""
-    if not (policy.is_demand_side(actor, None) or policy.is_supply_side(actor, None)):
-        return []
-    model, query = (
-        (Need, catalogue.open_needs())
-        if policy.is_demand_side(actor, None)
-        else (Capability, catalogue.listed_capabilities())
-    )
-    own = db.session.scalars(
-        query.where(model.organisation_id == actor.organisation_id).order_by(model.published_at.desc()).limit(own_limit)
-    ).all()
-    best = [
-        (record, match)
-        for record in own
-        if (
-            match := next(
-                (one for one in matches_of(record, actor).shown if one.decision is None and one.band != "weak"), None
-            )
-        )
-    ]
-    best.sort(key=lambda pair: pair[1].band != "strong")
-    return [Fresh(match, record, _quote(match, record, actor)) for record, match in best[:limit]]
-
-
-def _quote(match: Match, own: Record, actor: Actor) -> str:
-    pairs = explain(match, actor).pairs
-    if not pairs:
-        return ""
-    told = next((pair for pair in pairs if pair.label == explanation.GRID[0].label), pairs[0])
-    return told.capability_quote if isinstance(own, Need) else told.need_quote
-
-
-def _own_document(record: Record, actor: Actor) -> Document:
+def own_document(record: Record, actor: Actor) -> Document:
+    """Return what a record asks with for this viewer: all that they may read of it."""
     tiers = tiers_open_to(actor, record)
     return reading.document(record, documents.READ_BY[documents.tier_for(tiers)])
 
 
+@dataclass(frozen=True)
+class _Ranked:
+    """Answers with their records, best first, and everything they were compared with."""
+
+    answers: list[tuple[Scored, Record]] = field(default_factory=list)
+    pool: list[Scored] = field(default_factory=list)
+
+
 def _answers(document: Document, kind: str, actor: Actor, allowed: Select) -> list[tuple[Scored, Record]]:  # type: ignore[type-arg]
+    return _ranked(document, kind, actor, allowed).answers
+
+
+def _ranked(
+    document: Document,
+    kind: str,
+    actor: Actor,
+    allowed: Select,  # type: ignore[type-arg]
+    also: Collection[int] = (),
+) -> _Ranked:
     """Return the records that answer a document and that the query ``allowed`` yields now, best first.
 
     The index knows nothing of rights, so it is asked for more until enough of its answers are allowed or it has none.
+    Records ``also`` wanted are scored beside the others and come last, without moving any other's score.
     """
     if not document.texts:
-        return []
+        return _Ranked()
     tier = _tier(actor)
     query, channel = _query(document), engine().index.channel(kind, tier)
     words = LexicalIndex(db.session.connection(), kind, tier)
     limit = CANDIDATES
     while True:
-        scored = retrieve(query, channel, words, limit)
-        found = _load(kind, scored, allowed)
-        if len(found) >= ENOUGH or len(scored) < limit or limit >= MOST_CANDIDATES:
-            return found
+        ids = propose(query, channel, words, limit)
+        pool = rank(query, channel, words, ids)
+        found = _load(kind, pool[:limit], allowed)
+        if len(found) >= ENOUGH or len(pool) < limit or limit >= MOST_CANDIDATES:
+            break
         limit *= 4
+    if missing := set(also) - {one.record_id for one, _ in found}:
+        beside = rank(query, channel, words, list(dict.fromkeys([*ids, *sorted(missing)])))
+        found += _load(kind, [one for one in beside if one.record_id in missing], allowed)
+    return _Ranked(found, pool)
 
 
 def _tier(actor: Actor) -> str:

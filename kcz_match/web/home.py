@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from kcz_match.accounts import queries as accounts
+from kcz_match.brokerage import queries as brokerage
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.states import NEEDS
@@ -17,7 +18,6 @@ from kcz_match.core import notify, policy
 from kcz_match.core.db import db
 from kcz_match.core.notify import Notice
 from kcz_match.engagements import queries as engagements
-from kcz_match.matching import queries as matching
 from kcz_match.web import inbox, paging
 from kcz_match.web.access import actor
 from kcz_match.web.presentation import say
@@ -54,7 +54,7 @@ def index() -> str | Response:
         if is_supply
         else [],
         capability_count=catalogue.count(capabilities) if is_supply else 0,
-        fresh=[_fresh(item) for item in matching.fresh_for(who)],
+        fresh=[_fresh(item) for item in brokerage.fresh_for(who)],
         states=_states(needs) if is_office else [],
         late=db.session.scalars(engagements.late_interests().limit(SHOWN)).all() if is_office else [],
         notices=notify.unread_of(who.organisation_id, 5) if who.organisation_id else [],
@@ -103,7 +103,7 @@ class FreshLine:
     own_title: str
 
 
-def _fresh(item: matching.Fresh) -> FreshLine:
+def _fresh(item: brokerage.Fresh) -> FreshLine:
     match = item.match
     from_need = isinstance(item.own, Need)
     other = match.capability if from_need else match.need

@@ -8,6 +8,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 from werkzeug.wrappers import Response
 
+from kcz_match.brokerage import queries as brokerage
+from kcz_match.brokerage.places import WORTH
+from kcz_match.brokerage.queries import Suggestion
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.fields import NEED_FIELDS
 from kcz_match.catalogue.models import Capability, Need
@@ -18,7 +21,6 @@ from kcz_match.core.errors import Invalid, NotFound
 from kcz_match.engagements import queries as engagements
 from kcz_match.matching import queries, service
 from kcz_match.matching.explanation import Explanation
-from kcz_match.matching.queries import Match
 from kcz_match.matching.reasons import DECLINE_REASONS, Decision
 from kcz_match.web import capabilities, needs, paging
 from kcz_match.web.access import actor, asks
@@ -31,28 +33,37 @@ PART_WORDS = {
     "meaning": "整段意思相近",
     "words": "用词相同，且别处少见",
     "exact": "型号、标准号、化学式等完全相同",
+    brokerage.FEEDBACK: "与本单位记为不合适的相近",
 }
 PART_SHARES = ((0.5, "主要理由"), (0.15, "有作用"), (0.01, "作用很小"), (0.0, "没有作用"))
 
 
 @dataclass(frozen=True)
 class Card:
-    """One match with its explanation and the interest that is already open, if any."""
+    """One suggestion with its explanation and the interest that is already open, if any."""
 
-    match: Match
+    suggestion: Suggestion
     why: Explanation
     interest_key: str
     declined: str = ""
 
     @property
+    def match(self) -> queries.Match:
+        """The match itself."""
+        return self.suggestion.match
+
+    @property
     def parts(self) -> list[tuple[str, str]]:
         """What the place in the list is made of: each kind of reason and how much it did, in a word."""
-        positive = {name: max(value, 0.0) for name, value in self.match.scored.parts.items()}
+        lowered = [(PART_WORDS[name], "往下排") for name in self.match.scored.parts if name == brokerage.FEEDBACK]
+        positive = {
+            name: max(value, 0.0) for name, value in self.match.scored.parts.items() if name != brokerage.FEEDBACK
+        }
         total = sum(positive.values()) or 1.0
         return [
             (PART_WORDS[name], next(word for least, word in PART_SHARES if value / total >= least))
             for name, value in positive.items()
-        ]
+        ] + lowered
 
 
 @blueprint.get("/needs/<key>/matches")
@@ -81,16 +92,16 @@ def of_capability(key: str) -> str:
 def show(need_key: str, capability_key: str) -> str:
     """Explain one pair in full."""
     need, capability = _pair(need_key, capability_key)
-    match = queries.match_of(need, capability, actor())
-    if match is None:
+    suggestion = brokerage.suggestion_of(need, capability, actor())
+    if suggestion is None:
         raise NotFound("这一对现在不在推荐范围内：双方相距太远，或其中一条已经不再公开。")
     return render_template(
         "matches/show.html",
-        card=_card(match),
+        card=_card(suggestion),
         need=need,
         capability=capability,
         reasons=DECLINE_REASONS,
-        own=_own(need, capability),
+        own=brokerage.side_for(need, capability, actor()),
     )
 
 
@@ -99,7 +110,7 @@ def show(need_key: str, capability_key: str) -> str:
 def decide(need_key: str, capability_key: str) -> Response | tuple[str, int]:
     """Keep what the organisation thinks of a pair: adopt, ignore, refuse with a reason; or take it back."""
     need, capability = _pair(need_key, capability_key)
-    own = _own(need, capability)
+    own = brokerage.side_for(need, capability, actor())
     decision = request.values.get("decision", "")
     back = url_for(".of_need" if isinstance(own, Need) else ".of_capability", key=own.key)
     try:
@@ -158,17 +169,17 @@ def twins(key: str) -> str:
 
 
 def policy_check(record: Need | Capability) -> None:
-    """Hide the matches of a record from everybody but its owner and the Office."""
+    """Hide the matches of a record from everybody but its owner, who brokers it, and the Office."""
     if not policy.can(actor(), "match.read", record):
         raise NotFound
 
 
 def _list_page(template: str, record: Need | Capability, **context: object) -> str:
-    found = queries.matches_of(record, actor())
-    worth = [match for match in found.shown if match.band != "weak"]
+    found = brokerage.recommended_for(record, actor())
+    worth = [one for one in found.shown if one.match.band in WORTH or one.pins]
     pages = max(1, -(-len(worth) // PER_PAGE))
     number = min(max(paging.whole_number(request.args.get("page", ""), pages, 1), 1), pages)
-    cards = [_card(match) for match in worth[(number - 1) * PER_PAGE : number * PER_PAGE]]
+    cards = [_card(one) for one in worth[(number - 1) * PER_PAGE : number * PER_PAGE]]
     return render_template(
         template,
         cards=cards,
@@ -178,27 +189,24 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
         link=paging.link_to_page,
         reasons=DECLINE_REASONS,
         worth=worth,
-        weak=[match for match in found.shown if match.band == "weak"],
-        strong=any(match.band == "strong" for match in worth),
+        weak=[one.match for one in found.shown if one not in worth],
+        strong=any(one.match.band == "strong" for one in worth),
         waiting=queries.waiting_for_index(),
         **context,
     )
 
 
-def _card(match: Match) -> Card:
+def _card(suggestion: Suggestion) -> Card:
+    match = suggestion.match
     interest = engagements.open_interest(match.need, match.capability)
     readable = interest is not None and policy.can(actor(), "interest.read", interest)
     reason = engagements.last_decline(match.need, match.capability, actor())
     key = interest.key if interest is not None and readable else ""
-    return Card(match, queries.explain(match, actor()), key, DECLINE_REASONS.get(reason, ""))
+    return Card(suggestion, queries.explain(match, actor()), key, DECLINE_REASONS.get(reason, ""))
 
 
 def _pair(need_key: str, capability_key: str) -> tuple[Need, Capability]:
     need = catalogue.need_by_key(need_key, actor())
     capability = catalogue.capability_by_key(capability_key, actor())
-    policy_check(_own(need, capability))
+    policy_check(brokerage.side_for(need, capability, actor()))
     return need, capability
-
-
-def _own(need: Need, capability: Capability) -> Need | Capability:
-    return capability if capability.organisation_id == actor().organisation_id else need
