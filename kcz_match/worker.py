@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy.exc import OperationalError
 
 from kcz_match.brokerage import lists, places
+from kcz_match.brokerage import alerts
 from kcz_match.catalogue import capability_service, list_service, need_service
 from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
@@ -43,6 +44,8 @@ TASKS: dict[str, Callable[..., None]] = {
     "mark_stale": capability_service.mark_stale,
     "lapse_interests": engagements.lapse_interests,
     "expire_interest": engagements.expire_interest,
+    "alert_searches": alerts.alert_searches,
+    "digest_alerts": alerts.digest_alerts,
 }
 LONG = frozenset({"fold_index", "check_index"})
 PATIENCE_AT_THE_END = 10.0

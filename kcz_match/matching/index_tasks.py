@@ -25,6 +25,7 @@ from kcz_match.matching.vectors import Known, Place
 
 MODELS: dict[str, type[Need] | type[Capability]] = {"need": Need, "capability": Capability}
 SENTENCES_LATER = dt.timedelta(seconds=3)
+ALERTS_LATER = dt.timedelta(seconds=6)
 MOST_SENTENCES = 16
 CHECKED_EVERY = dt.timedelta(hours=1)
 
@@ -36,7 +37,8 @@ def index_record(kind: str, record_id: int) -> None:
     wait for the rest of each.
     """
     known, _ = _encoded_ahead(kind, record_id, wants=vectors.is_needed_to_be_found)
-    reconcile(kind, record_id, known, first_part=True)
+    if reconcile(kind, record_id, known, first_part=True):
+        _leave_alerts(kind, record_id)
     jobs.leave("index_query", key=f"query:{kind}:{record_id}", rank=1, kind=kind, record_id=record_id)
     db.session.flush()
     if engine().wants_fold():
@@ -138,6 +140,18 @@ def _leave_sentences(kind: str, record_id: int) -> None:
         key=f"sentences:{kind}:{record_id}",
         run_at=utc_now() + SENTENCES_LATER,
         rank=2,
+        kind=kind,
+        record_id=record_id,
+    )
+
+
+def _leave_alerts(kind: str, record_id: int) -> None:
+    """Let saved searches hear of what changed, when the sentences that may be quoted have their vectors."""
+    jobs.leave(
+        "alert_searches",
+        key=f"alert:{kind}:{record_id}",
+        run_at=utc_now() + ALERTS_LATER,
+        rank=3,
         kind=kind,
         record_id=record_id,
     )

@@ -52,6 +52,7 @@ def _blueprints():  # type: ignore[no-untyped-def]
         need_lists,
         needs,
         own_organisation,
+        saved_searches,
         search,
     )
 
@@ -68,6 +69,7 @@ def _blueprints():  # type: ignore[no-untyped-def]
                 matches,
                 interests,
                 search,
+                saved_searches,
                 admin,
                 admin_matching,
                 admin_organisations,

@@ -59,6 +59,8 @@ TASK_WORDS = {
     "expire_need": "需求到期",
     "mark_stale": "能力待确认",
     "expire_interest": "意向逾期",
+    "alert_searches": "比对保存的搜索",
+    "digest_alerts": "汇总搜索提醒",
 }
 
 

@@ -143,7 +143,12 @@ def _last_remark(remarks: list) -> str:  # type: ignore[type-arg]
 
 def address_of(notice: notify.Notice) -> str:
     """Return the page that a notice is about."""
-    pages = {"need": "needs.show", "capability": "capabilities.show", "interest": "interests.show"}
+    pages = {
+        "need": "needs.show",
+        "capability": "capabilities.show",
+        "interest": "interests.show",
+        "saved_search": "saved_searches.show",
+    }
     if notice.subject_kind in pages:
         return url_for(pages[notice.subject_kind], key=notice.subject_key)
     return url_for("accounts.organisation")

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from kcz_match.brokerage import searches
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.parsing import clean
 from kcz_match.catalogue.terms import TERMS, word
-from kcz_match.catalogue.visibility import Record
+from kcz_match.core import policy
 from kcz_match.core.db import db
 from kcz_match.matching import queries
 from kcz_match.web import paging
 from kcz_match.web.access import actor
 
 blueprint = Blueprint("search", __name__)
-LONGEST = 200
-FACETS = {
-    "need": (("industry", "行业", "industries"), ("district", "区", "districts"), ("type", "类型", "need_kinds")),
-    "capability": (
-        ("industry", "行业", "industries"),
-        ("district", "可服务", "districts"),
-        ("type", "类型", "capability_types"),
-    ),
+LONGEST = searches.LONGEST
+NOTHING = queries.Found([])
+FACET_LABELS = {
+    "need": {"industry": "行业", "district": "区", "type": "类型"},
+    "capability": {"industry": "行业", "district": "可服务", "type": "类型"},
 }
 
 
@@ -36,31 +32,21 @@ def index() -> str | Response:
     if direct := _by_code(text):
         return redirect(direct)
     kind = paging.choice_of("kind", ("need", "capability")) or _first_kind()
-    chosen = {name: paging.choice_of(name, TERMS[terms]) for name, _, terms in FACETS[kind]}
-    found = queries.search(text, kind, actor(), _keeper(chosen)) if text else queries.Found([])
+    labels = FACET_LABELS[kind]
+    chosen = {name: paging.choice_of(name, TERMS[terms]) for name, terms in searches.FACETS[kind].items()}
+    found = queries.search(text, kind, actor(), lambda record: searches.has_facets(record, chosen)) if text else NOTHING
     facets = [
-        (
-            label,
-            [
-                (
-                    word(terms, code),
-                    count,
-                    paging.with_args(**{name: "" if chosen[name] == code else code}),
-                    chosen[name] == code,
-                )
-                for code, count in found.facets.get(name, {}).items()
-                if code
-            ],
-        )
-        for name, label, terms in FACETS[kind]
+        (labels[name], _entries(found, name, terms, chosen[name])) for name, terms in searches.FACETS[kind].items()
     ]
+    saved = searches.same_search(actor(), kind, text, chosen) if text and policy.can(actor(), "search.save") else None
     return render_template(
         "search/index.html",
         text=text,
         kind=kind,
         found=found,
         facets=facets,
-        chosen=any(chosen.values()),
+        chosen=searches.chosen(chosen),
+        saved=saved,
         waiting=queries.waiting_for_index(),
     )
 
@@ -79,12 +65,10 @@ def _by_code(text: str) -> str:
     return ""
 
 
-def _keeper(chosen: dict[str, str]) -> Callable[[Record], bool]:
-    def keep(record: Record) -> bool:
-        if isinstance(record, Need):
-            codes = {"industry": [record.industry], "district": [record.district_code], "type": [record.kind]}
-        else:
-            codes = {"industry": record.industries, "district": record.regions, "type": [record.type]}
-        return all(not code or code in codes[name] for name, code in chosen.items())
-
-    return keep
+def _entries(found: queries.Found, name: str, terms: str, chosen: str) -> list[tuple[str, int, str, bool]]:
+    """Return (word, count, address, is chosen) for each code of a facet that a hit has."""
+    return [
+        (word(terms, code), count, paging.with_args(**{name: "" if chosen == code else code}), chosen == code)
+        for code, count in found.facets.get(name, {}).items()
+        if code
+    ]

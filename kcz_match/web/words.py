@@ -34,6 +34,7 @@ PLACES = (
 # Addresses that stand in the head of every page besides the places.
 ADDRESSES = {
     "search": "/search",
+    "searches": "/searches",
     "inbox": "/inbox",
     "sign_in": "/login",
     "sign_out": "/logout",
