@@ -1,8 +1,9 @@
 """What became of the pairs that stored lists suggested, and why pairs were refused: counts, and the pairs behind them.
 
 **How a pair is counted.**  A pair is suggested when it stands in a stored list (of either record) without a failed
-filter and without having been turned away for lack of capacity.  However many lists repeat it, it counts once: at the
-place, in the band and on the day of the first list that shows it within the choice.  It does not count when somebody
+filter and without having been turned away for lack of capacity, at least 可谈; only the figures by band count weak ones
+too.  However many lists repeat it, it counts once: at its place among the suggested, in the band and on the day of the
+first list that shows it within the choice.  It does not count when somebody
 had already decided on it, or asked about it, before that list.  What happens within ``FOLLOW_DAYS`` days of that list
 is what followed.  Comparing encoders, each encoder's first list counts for it.
 
@@ -12,6 +13,7 @@ is what followed.  Comparing encoders, each encoder's first list counts for it.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -41,6 +43,7 @@ from kcz_match.matching.reasons import Decision
 FOLLOW_DAYS = 30
 LAST_RANK = 10
 BEYOND = LAST_RANK + 1
+WEAK = "weak"
 SIDES = ("need", "capability", "broker")
 DIMENSIONS = ("rank", "encoder", "industry", "band", "week")
 OUTCOMES = ("hit", "adopted", "asked", "accepted", "refused")
@@ -128,11 +131,9 @@ def hits(choice: Choice) -> Hits:
     """Return what became of the pairs suggested within a choice, together and by every dimension, in one query."""
     found = _followed(choice)
     sums = [func.count(), *(func.coalesce(func.sum(found.c[name], type_=Integer), 0) for name in (*OUTCOMES, "open"))]
-    together = select(literal("").label("dimension"), literal(None).label("value"), *sums).where(found.c.is_first == 1)
+    together = select(literal("").label("dimension"), literal(None).label("value"), *sums).where(*_counting(found, ()))
     each = [
-        select(literal(name), found.c[name], *sums)
-        .where(literal(True) if name == "encoder" else found.c.is_first == 1)
-        .group_by(found.c[name])
+        select(literal(name), found.c[name], *sums).where(*_counting(found, (name,))).group_by(found.c[name])
         for name in DIMENSIONS
     ]
     by: dict[str, dict[Any, Tally]] = {name: {} for name in DIMENSIONS}
@@ -148,9 +149,7 @@ def pairs(choice: Choice, narrowed: dict[str, Any], outcome: str = "") -> Select
     have need_id, capability_id, rank (not capped), band, encoder, made_at, and 0 or 1 for each outcome.
     """
     found = _followed(choice)
-    query = select(found).order_by(found.c.made_at.desc(), found.c.entry_id.desc())
-    if not narrowed.get("encoder"):
-        query = query.where(found.c.is_first == 1)
+    query = select(found).where(*_counting(found, narrowed)).order_by(found.c.made_at.desc(), found.c.entry_id.desc())
     for name, value in narrowed.items():
         query = query.where(found.c[name] == value)
     return query.where(found.c[outcome] == 1) if outcome else query
@@ -219,6 +218,12 @@ def _refusals_given(choice: Choice) -> Subquery:
     return query.subquery("given")
 
 
+def _counting(found: CTE, dimensions: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return what counts by these dimensions: only by encoder more than one list, only by band weak pairs."""
+    first = [] if "encoder" in dimensions else [found.c.is_first == 1]
+    return first if "band" in dimensions else [*first, found.c.band != WEAK]
+
+
 def _followed(choice: Choice) -> CTE:
     """Return one row for each pair and encoder that counts, with 0 or 1 for each outcome."""
     first = _first_lists(choice)
@@ -271,22 +276,20 @@ def _outcomes(first: CTE) -> CTE:
 def _first_lists(choice: Choice) -> CTE:
     """Return each encoder's first suggested entry of each pair, numbered (``nth``) among all lists of the pair."""
     need_id, capability_id = pair_columns()
-    by_time = (MatchList.made_at, MatchEntry.id)
+    pair = (need_id, capability_id, MatchEntry.band == WEAK)
     listed = (
         select(
             MatchEntry.id.label("entry_id"),
             need_id,
             capability_id,
-            MatchEntry.rank.label("place"),
+            _number((MatchList.id,), MatchEntry.rank).label("place"),
             MatchEntry.band,
             MatchList.encoder,
             MatchList.made_at,
             _monday(MatchList.made_at).label("week"),
             Need.industry,
-            func.row_number().over(partition_by=(need_id, capability_id), order_by=by_time).label("nth"),
-            func.row_number()
-            .over(partition_by=(need_id, capability_id, MatchList.encoder), order_by=by_time)
-            .label("nth_of_encoder"),
+            _number(pair, MatchList.made_at, MatchEntry.id).label("nth"),
+            _number((*pair, MatchList.encoder), MatchList.made_at, MatchEntry.id).label("nth_of_encoder"),
         )
         .join_from(MatchEntry, MatchList)
         .join(Need, Need.id == need_id)
@@ -303,6 +306,10 @@ def _first_lists(choice: Choice) -> CTE:
         .cte("first")
         .prefix_with("MATERIALIZED")
     )
+
+
+def _number(within: tuple[Any, ...], *order: Any) -> ColumnElement[int]:
+    return func.row_number().over(partition_by=within, order_by=order)
 
 
 def _events() -> CTE:

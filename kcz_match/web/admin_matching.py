@@ -14,7 +14,8 @@ from werkzeug.wrappers import Response
 
 from kcz_match.accounts.districts import DISTRICT
 from kcz_match.accounts.models import Organisation
-from kcz_match.brokerage import congestion, figures, quality
+from kcz_match.brokerage import congestion, figures, lists, places, quality
+from kcz_match.brokerage.exposure import Crowd, Shared
 from kcz_match.brokerage.figures import BEYOND, OUTCOMES, SIDES, Choice, Hits
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
@@ -47,7 +48,8 @@ SLOT_WORDS = {True: "得到名额", False: "没轮到", None: "未分名额"}
 def overview() -> str:
     """Show what became of suggested pairs, why pairs were refused, where it is crowded, and the measured quality."""
     choice = _choice()
-    hits = figures.hits(choice)
+    hits, shared = figures.hits(choice), places.shared_now()
+    crowded = _crowded(shared)
     return render_template(
         "admin/matching.html",
         chosen=_chosen(),
@@ -56,11 +58,11 @@ def overview() -> str:
         districts={code: one.name for code, one in DISTRICT.items()},
         sets={name: name for name in quality.names()},
         total=hits.total,
-        tables=_tables(choice, hits, MOST_CROWDS),
-        crowded=_count(congestion.crowds(choice.district)),
+        tables=_tables(choice, hits, shared, crowded[:MOST_CROWDS]),
+        crowded=len(crowded),
         unseen=catalogue.count(congestion.never_suggested()),
         listed=catalogue.count(catalogue.listed_capabilities()),
-        notes=made.NOTES,
+        notes=_notes(choice),
         address=lambda endpoint, **more: url_for(f"admin.{endpoint}", **_kept(), **more),
     )
 
@@ -70,7 +72,8 @@ def overview() -> str:
 def export(kind: str) -> Response:
     """Give all tables as one workbook, or the table of ``?table=`` as separated text."""
     choice = _choice()
-    found = _tables(choice, figures.hits(choice))
+    shared = places.shared_now()
+    found = _tables(choice, figures.hits(choice), shared, _crowded(shared))
     today = f"{local_day(utc_now()):%Y%m%d}"
     if kind == "xlsx":
         return _file(tables.tables_xlsx(list(found.values())), kind, f"匹配成效_{today}.xlsx")
@@ -105,9 +108,9 @@ def pairs() -> str:
         ]
         for row in page.rows
     ]
-    words = [made.word_of(name, value) for name, value in narrowed.items()]
+    words = [PERIODS[_chosen()["days"]], *(made.word_of(name, value) for name, value in narrowed.items())]
     title = f"{made.OUTCOME_WORDS[outcome]}的匹配"
-    return _list(page, Table("pairs", title, columns, rows), "、".join(words), made.NOTES, "对")
+    return _list(page, Table("pairs", title, columns, rows), " · ".join(words), _notes(_choice()), "对")
 
 
 @blueprint.get("/matching/refusals", endpoint="matching_refusals")
@@ -129,18 +132,22 @@ def refusals() -> str:
         for row in page.rows
     ]
     columns = list(map(Column, ("需求", "能力", "原因", "单位", "哪一方", "时间")))
-    words = filter(None, (DECLINE_REASONS.get(code), made.SIDE_WORDS.get(side)))
+    words = filter(None, (PERIODS[_chosen()["days"]], DECLINE_REASONS.get(code), made.SIDE_WORDS.get(side)))
     notes = ("同一单位对同一对用同一原因说了两次（匹配里标记、婉拒意向），只计一次。按说出的时间算。",)
-    return _list(page, Table("refusals", "不合适的记录", columns, rows), "、".join(words), notes, "次")
+    return _list(page, Table("refusals", "不合适的记录", columns, rows), " · ".join(words), notes, "次")
 
 
 @blueprint.get("/matching/crowds", endpoint="matching_crowds")
 @asks("admin.read")
 def crowds() -> str:
     """List every capability that more needs want than it can serve."""
-    page = _page(congestion.crowds(_choice().district))
-    table = _crowd_table(page.rows, congestion.cost(_choice().district))
-    return _list(page, table, "", (table.summary,) if table.summary else (), "项")
+    shared = places.shared_now()
+    found = _crowded(shared)
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = paging.number_of_page(pages)
+    rows = found[(number - 1) * PER_PAGE : number * PER_PAGE]
+    page = Page(rows, number, pages, len(found))
+    return _list(page, _crowd_table(rows, shared), "全市，本月", (made.loss_sentence(shared),), "项")
 
 
 @blueprint.get("/matching/crowds/<key>", endpoint="matching_wants")
@@ -148,7 +155,7 @@ def crowds() -> str:
 def wants(key: str) -> str:
     """List the needs that want one capability, and which of them hold a place."""
     capability = catalogue.capability_by_key(key, actor())
-    page = _page(congestion.who_wants(capability.id, _choice().district))
+    page = _page(congestion.who_wants(capability.id))
     needs, capabilities = _of_pairs(page.rows)
     rows = [
         [
@@ -163,7 +170,11 @@ def wants(key: str) -> str:
     columns = [Column("需求"), Column("能力"), Column("名次", Form.COUNT), *map(Column, ("程度", "名额", "列出日期"))]
     title = f"想要“{capability.title}”的需求"
     return _list(
-        page, Table("wants", title, columns, rows), "", ("名额先给双方最合适的；没轮到的需求排在最后。",), "条"
+        page,
+        Table("wants", title, columns, rows),
+        "全市，本月",
+        ("名额先给双方最合适的；没轮到的需求排在最后。",),
+        "条",
     )
 
 
@@ -173,17 +184,16 @@ def unseen() -> str:
     """List the capabilities that no stored list ever suggested, the oldest first."""
     page = paging.page_of(congestion.never_suggested().options(selectinload(Capability.organisation)), PER_PAGE)
     note = "可以请单位把“解决什么问题”写得更接近企业的说法，或由区科协、学会为合适的需求置顶推荐。"
-    return _list(page, made.unseen_table(page.rows), "", (note,), "项")
+    return _list(page, made.unseen_table(page.rows), "全部时间", (note,), "项")
 
 
-def _tables(choice: Choice, hits: Hits, most_crowds: int | None = None) -> dict[str, Table]:
+def _tables(choice: Choice, hits: Hits, shared: Shared, crowded: Sequence[Crowd]) -> dict[str, Table]:
     """Return every table of the page by its key."""
     pairs_behind, refusals_behind = _link("matching_pairs"), _link("matching_refusals")
     charts = {"rank": "bar", "industry": "rows", "encoder": "", "band": "", "week": ""}
     found = [made.hit_table(name, hits, pairs_behind, chart) for name, chart in charts.items()]
     found.append(made.refusal_table(figures.refusal_counts(choice), refusals_behind))
-    crowded = db.session.execute(congestion.crowds(choice.district).limit(most_crowds)).all()
-    found.append(_crowd_table(crowded, congestion.cost(choice.district)))
+    found.append(_crowd_table(crowded, shared))
     runs = quality.course(_chosen()["set"], choice.encoder)
     found.append(made.course_table(runs))
     if runs:
@@ -191,9 +201,25 @@ def _tables(choice: Choice, hits: Hits, most_crowds: int | None = None) -> dict[
     return {table.key: table for table in found}
 
 
-def _crowd_table(rows: Sequence[Any], cost: congestion.Cost) -> Table:
-    capabilities = _records(Capability, {row.capability_id for row in rows}, selectinload(Capability.organisation))
-    return made.crowd_table(rows, capabilities, cost, _link("matching_wants"))
+def _crowd_table(crowds: Sequence[Crowd], shared: Shared) -> Table:
+    ids = {crowd.capability for crowd in crowds}
+    capabilities = _records(Capability, ids, selectinload(Capability.organisation))
+    return made.crowd_table(crowds, capabilities, shared, _link("matching_wants"))
+
+
+def _crowded(shared: Shared) -> list[Crowd]:
+    return [crowd for crowd in shared.crowds if crowd.turned_away]
+
+
+def _notes(choice: Choice) -> tuple[str, ...]:
+    """Return how pairs are counted, and what a period longer than old lists are kept cannot show."""
+    if choice.until - choice.since <= lists.KEPT:
+        return made.NOTES
+    kept = lists.KEPT.days
+    return (
+        *made.NOTES,
+        f"超过 {kept} 天、后来没人处理过的旧列表已清理，所以 {kept} 天以前的命中率偏高，只宜比较走向。",
+    )
 
 
 def _chosen() -> dict[str, str]:
@@ -280,13 +306,12 @@ def _page(query: Select[Any]) -> Page[Any]:
     return Page(db.session.execute(query.limit(PER_PAGE).offset((number - 1) * PER_PAGE)).all(), number, pages, total)
 
 
-def _list(page: Page[Any], table: Table, narrowed: str, notes: Sequence[str], each: str) -> str:
+def _list(page: Page[Any], table: Table, lead: str, notes: Sequence[str], each: str) -> str:
     return render_template(
         "admin/matching_list.html",
         page=page,
         table=table,
-        narrowed=narrowed,
-        period=PERIODS[_chosen()["days"]],
+        lead=lead,
         notes=notes,
         each=each,
         link=paging.link_to_page,

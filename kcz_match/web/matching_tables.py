@@ -8,7 +8,7 @@ from typing import Any
 from flask import url_for
 
 from kcz_match.brokerage import quality
-from kcz_match.brokerage.congestion import Cost
+from kcz_match.brokerage.exposure import BEST, Crowd, Shared
 from kcz_match.brokerage.figures import BEYOND, FOLLOW_DAYS, LAST_RANK, Hits, Refusals, Tally
 from kcz_match.brokerage.models import QualityRun
 from kcz_match.catalogue.models import Capability
@@ -45,7 +45,7 @@ METRIC_WORDS = {"recall@10": "前 10 条召回率", "ndcg@10": "nDCG@10", "mrr@1
 NOTES = (
     f"同一对只计一次：以所选范围内最早列出它的那份列表的名次和日期为准；此前已有人处理过的不计。此后{FOLLOW_DAYS}天内的处理才算数，"
     "“观察未满”的对数还可能变。",
-    "命中＝任一方采纳，或发起了对接意向。被硬性条件排除的、因名额已满没有推荐出去的不计。",
+    "命中＝任一方采纳，或发起了对接意向。只算“强”和“可谈”（按匹配程度看的表另列“弱”）；被硬性条件排除的、因名额已满没有推荐的不计。",
 )
 
 
@@ -105,28 +105,25 @@ def refusal_table(refusals: Sequence[Refusals], link: Link) -> Table:
     return Table("refusals", "不合适的原因", columns, rows, summary, "rows")
 
 
-def crowd_table(rows: Sequence[Any], capabilities: Mapping[int, Capability], cost: Cost, link: Link) -> Table:
+def crowd_table(crowds: Sequence[Crowd], capabilities: Mapping[int, Capability], shared: Shared, link: Link) -> Table:
     """Return capabilities that more needs want than they can serve, each leading to these needs."""
-    columns = [
-        Column("能力"),
-        Column("单位"),
-        *(Column(word, Form.COUNT) for word in ("想要的需求", "每月可接", "得到名额", "没轮到")),
-    ]
-    lines = []
-    for row in rows:
-        capability = capabilities[row.capability_id]
+    words = ("想要的需求", "本月名额", "得到名额", "没轮到")
+    rows = []
+    for crowd in crowds:
+        capability = capabilities[crowd.capability]
         wants = link(key=capability.key)
-        lines.append(
+        rows.append(
             [
                 Cell(capability.title, url_for("capabilities.show", key=capability.key)),
                 Cell(capability.organisation.name),
-                Cell(row.wanted, wants),
-                Cell(None if row.places is None else int(row.places)),
-                _counted(row.held, ""),
-                _counted(row.turned_away, wants),
+                Cell(crowd.wanted, wants),
+                Cell(crowd.places),
+                _counted(crowd.held, wants),
+                _counted(crowd.turned_away, wants),
             ]
         )
-    return Table("crowds", "供不应求的能力", columns, lines, _cost_sentence(cost))
+    columns = [Column("能力"), Column("单位"), *(Column(word, Form.COUNT) for word in words)]
+    return Table("crowds", "供不应求的能力", columns, rows, loss_sentence(shared))
 
 
 def unseen_table(capabilities: Sequence[Capability]) -> Table:
@@ -180,6 +177,18 @@ def class_table(run: QualityRun) -> Table:
     return Table("classes", "最近一次，按类别和做法", columns, rows)
 
 
+def loss_sentence(shared: Shared) -> str:
+    """Return what the limits of capacity cost the needs, as one sentence; '' when nothing is suggested."""
+    if not shared.possible:
+        return ""
+    needs = {need for need, _ in shared.turned_away}
+    if not needs:
+        return "全市当前的推荐里，没有一条需求因对方名额不够而少了推荐。"
+    loss = written(shared.loss, Form.RATE)
+    lost = f"每条需求前 {BEST} 项推荐的双向匹配得分，合计因此少了 {loss}。"
+    return f"全市有 {len(needs):,} 条需求因对方名额不够少了推荐；{lost}"
+
+
 def _in_order(dimension: str, tallies: Mapping[Any, Tally]) -> list[tuple[Any, Tally]]:
     if dimension == "band":
         return [(code, tallies[code]) for code in BANDS if code in tallies]
@@ -227,15 +236,6 @@ def _rate(item: tuple[Value, Any]) -> float:
 
 def _unit(dimension: str) -> str:
     return {"rank": "名次", "industry": "产业", "encoder": "模型", "band": "档", "week": "周"}[dimension]
-
-
-def _cost_sentence(cost: Cost) -> str:
-    if not cost.needs:
-        return ""
-    if not cost.short:
-        return f"{cost.needs:,} 条需求的当前列表里，没有一条因名额不够而少了靠前的推荐。"
-    loss = written(cost.loss, Form.RATE)
-    return f"{cost.needs:,} 条需求里有 {cost.short:,} 条因名额不够少了靠前的推荐；前五条推荐的匹配得分合计少 {loss}。"
 
 
 def _course_sentence(runs: Sequence[QualityRun]) -> str:

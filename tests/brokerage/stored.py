@@ -26,8 +26,9 @@ def store(asker: Need | Capability, answers: list[Any], days: float = 0, encoder
     )  # fmt: skip
     for rank, answer in enumerate(answers, 1):
         record, facts = answer if isinstance(answer, tuple) else (answer, {})
-        usual = {"rank": rank, "score": 10.0 - rank, "band": "strong", "failed": []}
-        made.entries.append(MatchEntry(record_id=record.id, text_hash="", parts={}, evidence={}, **usual | facts))
+        score = facts.get("score", 10.0 - rank)
+        usual = {"rank": rank, "score": score, "band": "strong", "failed": [], "evidence": {"open_score": score}}
+        made.entries.append(MatchEntry(record_id=record.id, text_hash="", parts={}, **usual | facts))
     db.session.add(made)
     db.session.commit()
     return made

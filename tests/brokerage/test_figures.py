@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kcz_match.brokerage import congestion, figures
+from kcz_match.brokerage import congestion, figures, places
 from kcz_match.brokerage.figures import Choice, Refusals, Tally
 from kcz_match.core.db import db, utc_now
 from tests.brokerage.stored import ago, ask, decide, store
@@ -85,7 +85,18 @@ def test_what_was_not_shown_as_a_suggestion_does_not_count(world, need, three):
     four = [*three, world.capability(title="名额未定")]
     facts = [{"failed": ["trl"]}, {"holds_slot": False}, {"band": "none"}, {"holds_slot": True}]
     store(need, list(zip(four, facts, strict=True)))
-    assert pairs(choice()) == [(need.id, four[3].id, 4)]
+    assert pairs(choice()) == [(need.id, four[3].id, 1)]
+
+
+def test_weak_pairs_count_only_where_bands_are_compared(world, need, three):
+    store(need, [three[0], (three[1], {"band": "weak"})], days=20)
+    store(need, [three[0], three[1]], days=10)
+    decide(need, three[1], "adopt", days=15)
+    found = figures.hits(choice())
+    one, adopted = Tally(suggested=1, open=1), Tally(suggested=1, hit=1, adopted=1, open=1)
+    assert found.by["band"] == {"strong": one, "weak": adopted}
+    assert (found.total, found.by["rank"]) == (one, {1: one})
+    assert pairs(choice(), band="weak") == [(need.id, three[1].id, 2)]
 
 
 def test_each_encoder_is_credited_with_its_own_first_list_but_the_total_counts_the_pair_once(world, need, three):
@@ -113,9 +124,11 @@ def test_period_and_district_narrow_the_lists(world, need, three):
 
 
 def test_places_after_the_tenth_stand_together_and_keep_their_number_in_the_list(world, need, three):
-    store(need, [(three[0], {"rank": 11}), (three[1], {"rank": 40})])
-    assert figures.hits(choice()).by["rank"] == {figures.BEYOND: Tally(suggested=2, open=2)}
-    assert pairs(choice(), rank=figures.BEYOND) == [(need.id, three[1].id, 40), (need.id, three[0].id, 11)]
+    store(need, [(three[0], {"failed": ["trl"]})] + [world.capability(title=f"检测 {number}") for number in range(12)])
+    found = figures.hits(choice()).by["rank"]
+    assert list(found) == list(range(1, 12))
+    assert found[figures.BEYOND] == Tally(suggested=2, open=2)
+    assert [place for _, _, place in pairs(choice(), rank=figures.BEYOND)] == [12, 11]
 
 
 def test_every_number_is_the_length_of_its_list_of_pairs(world, need, three):
@@ -186,42 +199,22 @@ def test_refusals_are_narrowed_by_their_own_day_the_district_and_the_encoder_tha
 # --- congestion --------------------------------------------------------------------------------------------------
 
 
-def test_a_capability_that_more_needs_want_than_it_takes_is_crowded_and_says_who_was_turned_away(world, three):
-    needs = [world.need(title=f"压铸缺陷 {number}") for number in range(3)]
-    three[0].monthly_capacity, three[1].monthly_capacity = 2, 3
-    for place, need in enumerate(needs):
-        store(need, [(three[0], {"holds_slot": place != 1}), three[1]], is_current=True)
-    row = db.session.execute(congestion.crowds()).one()
-    assert tuple(row) == (three[0].id, 3, 2, 1, 2)
+def test_the_needs_behind_a_crowded_capability_are_those_that_count_as_crowd(world, need, three):
+    for one in three:
+        one.monthly_capacity = None
+    three[0].monthly_capacity = 1
+    needs = [need, *(world.need(title=f"压铸缺陷 {number}") for number in range(5))]
+    facts = [{"score": 8.0}, {"score": 9.0}, {"band": "weak"}, {"failed": ["trl"]}, {"score": 7.0}]
+    for place, one in enumerate(facts):
+        store(needs[place], [(three[0], one)], is_current=True)
+    store(needs[5], [three[0]])
+    ask(needs[4], three[0], days=40, state="accepted", answered=39)
+    places.share_places()
+    db.session.commit()
+    crowd = [one for one in places.shared_now().crowds if one.turned_away]
+    assert [(one.capability, one.wanted, one.held) for one in crowd] == [(three[0].id, 2, 1)]
     wanting = db.session.execute(congestion.who_wants(three[0].id)).all()
-    assert [(one.need_id, one.holds_slot) for one in wanting] == [
-        (needs[0].id, True), (needs[2].id, True), (needs[1].id, False),
-    ]  # fmt: skip
-    assert db.session.execute(congestion.crowds("440111")).all() == []
-
-
-def test_former_lists_weak_pairs_and_excluded_ones_do_not_crowd(world, need, three):
-    three[0].monthly_capacity = 0
-    store(need, [three[0]])
-    other = world.need(title="另一条")
-    store(other, [(three[0], {"band": "weak"})], is_current=True)
-    third = world.need(title="第三条")
-    store(third, [(three[0], {"failed": ["trl"]})], is_current=True)
-    assert db.session.execute(congestion.crowds()).all() == []
-
-
-def test_the_cost_of_limits_is_what_the_first_five_lose(world, need):
-    six = [world.capability(title=f"检测 {number}") for number in range(6)]
-    scores = [10.0, 8.0, 6.0, 4.0, 2.0, 1.0]
-    store(need, [(one, {"score": score, "holds_slot": score != 10.0}) for one, score in zip(six, scores, strict=True)],
-          is_current=True)  # fmt: skip
-    store(world.need(title="无人争"), six[:1], is_current=True)
-    found = congestion.cost()
-    assert (found.needs, found.short) == (2, 1)
-    assert (found.possible, found.kept) == (30 + 9, 21 + 9)
-    assert found.loss == pytest.approx(9 / 39)
-    assert congestion.cost("440111") == congestion.Cost(0, 0, 0.0, 0.0)
-    assert congestion.cost("440111").loss is None
+    assert [(one.need_id, one.holds_slot) for one in wanting] == [(needs[1].id, True), (needs[0].id, False)]
 
 
 def test_a_capability_is_never_suggested_until_some_list_shows_it(world, need, three):

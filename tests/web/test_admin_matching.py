@@ -31,7 +31,8 @@ def told(world):
     """A need with three suggestions: one adopted, one declined, one turned away."""
     need = world.need()
     offers = [world.capability(title=title) for title in ("射线判定", "超声判定", "=SUM(A1)")]
-    offers[2].monthly_capacity = 1
+    offers[0].monthly_capacity = offers[1].monthly_capacity = None
+    offers[2].monthly_capacity = 0
     store(need, [*offers[:2], (offers[2], {"holds_slot": False})], days=10, is_current=True)
     decide(need, offers[0], "adopt", days=5)
     ask(need, offers[1], days=6, state="declined", answered=4, reason="no_capacity")
@@ -101,8 +102,9 @@ def test_congestion_shows_the_capability_its_places_and_who_was_turned_away(offi
     need, offers = told
     page = office.get("/admin/matching").text
     assert [row[0] for row in rows_of(page, "crowds")] == ["=SUM(A1)"]
-    assert rows_of(page, "crowds")[0][2:] == ["1", "1", "–", "1"]
-    assert "1 条需求里有 1 条因名额不够少了靠前的推荐" in page
+    assert rows_of(page, "crowds")[0][2:] == ["1", "0", "–", "1"]
+    assert "全市有 1 条需求因对方名额不够少了推荐" in page
+    assert rows_of(office.get("/admin/matching/crowds").text, "crowds") == rows_of(page, "crowds")
     wanting = office.get(f"/admin/matching/crowds/{offers[2].key}").text
     assert [(row[0], row[4]) for row in rows_of(wanting, "wants")] == [(need.title, "没轮到")]
     assert office.get("/admin/matching/crowds/gibtesnicht").status_code == 404
@@ -175,7 +177,7 @@ def test_a_page_costs_the_same_with_one_row_and_with_thirty(world, office, count
         for number in range(count):
             need = world.need(title=f"压铸缺陷检测问题 {number}")
             facts = ({}, {"holds_slot": False})[number % 2]
-            store(need, [(offer, {}), (other, facts)], days=2, is_current=True)
+            store(need, [offer, (other, facts)], days=2, is_current=True)
             decide(need, offer, "refuse", days=1, reason="ip")
 
     offer, other = world.capability(), world.capability(title="另一项")
@@ -196,3 +198,10 @@ def test_a_need_without_industry_can_be_looked_at(world, office):
     assert rows_of(page, "industry")[0][0] == "未填产业"
     assert len(rows_of(office.get("/admin/matching/pairs?industry=-").text, "pairs")) == 1
     assert "没有这样的记录" in office.get("/admin/matching/pairs?industry=bio").text
+
+
+def test_a_year_says_that_old_lists_without_an_outcome_are_gone(office, told):
+    sentence = "旧列表已清理"
+    assert sentence not in office.get("/admin/matching?days=90").text
+    for path in ("/admin/matching?days=365", "/admin/matching/pairs?days=365"):
+        assert sentence in office.get(path).text
