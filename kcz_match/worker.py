@@ -16,8 +16,7 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy.exc import OperationalError
 
-from kcz_match.brokerage import lists, places
-from kcz_match.brokerage import alerts
+from kcz_match.brokerage import alerts, diagnosing, lists, places
 from kcz_match.catalogue import capability_service, list_service, need_service
 from kcz_match.core import jobs
 from kcz_match.core.db import db, utc_now
@@ -46,6 +45,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "expire_interest": engagements.expire_interest,
     "alert_searches": alerts.alert_searches,
     "digest_alerts": alerts.digest_alerts,
+    "diagnose_needs": diagnosing.diagnose_needs,
 }
 LONG = frozenset({"fold_index", "check_index"})
 PATIENCE_AT_THE_END = 10.0
@@ -62,7 +62,7 @@ def run(context: Callable[[], AbstractContextManager[object]], pause: float) -> 
         signal.signal(number, lambda *_: stop.set())
     engine().warm_up()
     with context():
-        for task in ("forget_done_jobs", "check_index", "refresh_lists"):
+        for task in ("forget_done_jobs", "check_index", "refresh_lists", "diagnose_needs"):
             jobs.leave(task, key=task)
         db.session.commit()
     beside = threading.Thread(target=_do_jobs, args=(context, pause, stop, LONG), name="long jobs", daemon=True)

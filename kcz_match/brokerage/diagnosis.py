@@ -46,9 +46,10 @@ class Facts:
 
     ``strong`` and ``possible`` count the answers of these bands that pass every filter, ``left`` those of them that
     nobody was asked about and nobody refused.  ``excluded`` are answers that only one hard filter keeps out: its code
-    and what the capability offers.  ``refusals`` counts reason codes; ``waiting``, ``accepted`` and ``expired`` count
-    interests.  ``unmet`` counts by the name of a must indicator how many answers miss it.  ``parts`` is the number of
-    sub-problems that the text could be cut into, 0 when it is cut already.
+    and what the capability offers.  ``refusals`` counts reason codes.  ``to_answer`` counts interests that wait for the
+    poster, ``waiting`` those that wait for others, ``accepted`` and ``expired`` those that ended so.  ``unmet`` counts
+    by the name of a must indicator how many answers miss it.  ``parts`` is the number of sub-problems that the text
+    could be cut into, 0 when it is cut already.
     """
 
     days: int
@@ -60,6 +61,7 @@ class Facts:
     clarity: str = "clear"
     advice: Advice | None = None
     refusals: Mapping[str, int] = field(default_factory=dict)
+    to_answer: int = 0
     waiting: int = 0
     accepted: int = 0
     expired: int = 0
@@ -164,6 +166,8 @@ _STEPS: dict[str, Callable[[NeedTerms, Sequence[CapabilityTerms]], Relaxation | 
 def _waiting(facts: Facts) -> Diagnosis | None:
     if facts.accepted:
         return Diagnosis("waiting", f"已有 {facts.accepted} 家接受对接", "先把已接受的对接谈出结果，再找别家", WAIT)
+    if facts.to_answer:
+        return Diagnosis("waiting", f"有 {facts.to_answer} 条对接意向在等您回复", "先回复收到的对接意向", WAIT)
     if facts.waiting:
         return Diagnosis("waiting", f"有 {facts.waiting} 条对接意向在等回复", "先等回复；到期没有回复会提醒您", WAIT)
     return None

@@ -131,7 +131,8 @@ def facts(**more):
         ({"refusals": {"no_capacity": 1}}, "refused", "", "call", None),
         ({"refusals": {"no_capacity": 1}, "left": 1}, "refused", "", "ask", None),
         ({"waiting": 1, "refusals": {"ip": 3}, "expired": 3}, "waiting", "", "wait", "先等回复；到期没有回复会提醒您"),
-        ({"accepted": 1, "waiting": 2}, "waiting", "", "wait", "先把已接受的对接谈出结果，再找别家"),
+        ({"to_answer": 1, "waiting": 2}, "waiting", "", "wait", "先回复收到的对接意向"),
+        ({"accepted": 1, "waiting": 2, "to_answer": 1}, "waiting", "", "wait", "先把已接受的对接谈出结果，再找别家"),
     ],
 )
 def test_each_state_of_affairs_has_one_cause_and_one_suggestion(given, cause, field, deed, suggestion):
