@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, text
+from sqlalchemy import Select, and_, delete, select, text, union
 from sqlalchemy.orm import selectinload
 
 from kcz_match.brokerage.evidence import packed
@@ -115,7 +115,11 @@ def refresh_lists(kind: str = "need", after: int = 0) -> None:
 def forget_lists() -> None:
     """Job: delete past lists older than ``KEPT`` on which nobody decided or asked; the others are training data."""
     old = MatchList.made_at < utc_now() - KEPT
-    ids = list(db.session.scalars(select(MatchList.id).where(old, ~MatchList.is_current, ~_has_outcome()).limit(PAGE)))
+    ids = list(
+        db.session.scalars(
+            select(MatchList.id).where(old, ~MatchList.is_current, MatchList.id.not_in(_with_outcome())).limit(PAGE)
+        )
+    )
     db.session.execute(delete(MatchEntry).where(MatchEntry.list_id.in_(ids)))
     db.session.execute(delete(MatchList).where(MatchList.id.in_(ids)))
     if len(ids) == PAGE:
@@ -265,17 +269,20 @@ def _next_night() -> dt.datetime:
     return dt.datetime.combine(tomorrow, AT_NIGHT, ZONE).astimezone(dt.UTC)
 
 
-def _has_outcome():  # type: ignore[no-untyped-def]
-    """Say in SQL whether anybody decided on a pair of the list, or asked the other side about one."""
-    clauses = []
-    for model in (MatchDecision, Interest):
+def _with_outcome() -> Select[tuple[int]]:
+    """Return the query of past lists with a pair that somebody decided about, or asked the other side about."""
+    queries_of_ids = [
+        select(MatchEntry.list_id)
+        .join(MatchList, MatchList.id == MatchEntry.list_id)
+        .join(model, and_(own == MatchList.record_id, other == MatchEntry.record_id))
+        .where(MatchList.kind == kind, ~MatchList.is_current)
+        for model in (MatchDecision, Interest)
         for kind, own, other in (
             ("need", model.need_id, model.capability_id),
             ("capability", model.capability_id, model.need_id),
-        ):
-            entry = select(MatchEntry.id).where(MatchEntry.list_id == MatchList.id, MatchEntry.record_id == other)
-            clauses.append(exists().where(MatchList.kind == kind, own == MatchList.record_id, entry.exists()))
-    return or_(*clauses)
+        )
+    ]
+    return union(*queries_of_ids)  # type: ignore[return-value]
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.orm import aliased
 
 from kcz_match.accounts.models import Organisation
@@ -105,6 +106,11 @@ def monthly(among: Collection[int] | None = None) -> dict[int, Monthly]:
     }
 
 
+def open_score(entry: Any) -> ColumnElement[float]:
+    """Say in SQL what an entry's pair scores by the text that any member may read."""
+    return func.coalesce(entry.evidence["open_score"].as_float(), entry.score)
+
+
 def _shared() -> tuple[list[Row], Shared]:  # type: ignore[type-arg]
     asked, back, first = _asked(), _back_scores(), _first_pairs()
     listed = _listed_capabilities()
@@ -139,7 +145,7 @@ def _asked() -> list[Row]:  # type: ignore[type-arg]
                 MatchList.record_id.label("need_id"),
                 MatchEntry.record_id.label("capability_id"),
                 MatchEntry.score,
-                MatchEntry.evidence["open_score"].as_float().label("open_score"),
+                open_score(MatchEntry).label("open_score"),
                 MatchEntry.holds_slot,
                 MatchEntry.is_newcomer,
             )
@@ -165,7 +171,7 @@ def _back_scores() -> dict[Pair, float]:
     """Return (need, capability) -> the score that the capability's current list gives the need."""
     entry, held = aliased(MatchEntry), aliased(MatchList)
     rows = db.session.execute(
-        select(entry.record_id, held.record_id, entry.evidence["open_score"].as_float())
+        select(entry.record_id, held.record_id, open_score(entry))
         .join(held, held.id == entry.list_id)
         .where(held.kind == "capability", held.is_current)
     )

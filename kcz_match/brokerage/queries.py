@@ -288,7 +288,7 @@ def _back_scores(record: Record, partners: list[int]) -> dict[int, float]:
     entry, held = aliased(MatchEntry), aliased(MatchList)
     here = (held.kind == OTHER[record.lifecycle.kind], held.is_current, held.record_id.in_(partners))
     back = dict.fromkeys(db.session.scalars(select(held.record_id).where(*here)), FLOOR)
-    rows = select(held.record_id, entry.evidence["open_score"].as_float()).join(held, held.id == entry.list_id)
+    rows = select(held.record_id, places.open_score(entry)).join(held, held.id == entry.list_id)
     back.update(db.session.execute(rows.where(*here, entry.record_id == record.id)).all())
     return back
 
