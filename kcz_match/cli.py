@@ -82,12 +82,13 @@ def worker_command() -> None:
 @click.command("evaluate")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
-def evaluate_command(directory: Path, as_json: bool) -> None:
+@click.option("--split", default="test", show_default=True, help="the qrels file to measure by")
+def evaluate_command(directory: Path, as_json: bool, split: str) -> None:
     """Run a BEIR-format folder through the product's own ranking and print its quality."""
     from kcz_match.matching import encoder, evaluation
 
     try:
-        result = evaluation.evaluate(directory, encoder.load(current_app.config["ENCODER"]))
+        result = evaluation.evaluate(directory, encoder.load(current_app.config["ENCODER"]), split=split)
     except evaluation.BadFolder as error:
         raise click.ClickException(str(error)) from error
     click.echo(json_module.dumps(result, ensure_ascii=False) if as_json else evaluation.table(result))
@@ -199,6 +200,23 @@ def lists_command(key: str) -> None:
             f"encoder {one.encoder}  generation {one.generation}"
         )
     click.echo(f"{len(found)} stored lists")
+
+
+@match_commands.command("quality")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True, help="which file of qrels/ holds the grades")
+def quality_command(directory: Path, split: str) -> None:
+    """Measure the ranking on a labelled folder, as evaluate does, and keep the figures for the Office's page."""
+    from kcz_match.brokerage import quality
+    from kcz_match.matching import encoder, evaluation
+
+    try:
+        run = quality.measure(directory, encoder.load(current_app.config["ENCODER"]), split)
+    except evaluation.BadFolder as error:
+        raise click.ClickException(str(error)) from error
+    db.session.commit()
+    click.echo(evaluation.table(run.figures))
+    click.echo(f"kept as {run.name}; see /admin/matching")
 
 
 @click.command("lifecycles")

@@ -197,7 +197,7 @@ def _tables(choice: Choice, hits: Hits, shared: Shared, crowded: Sequence[Crowd]
     runs = quality.course(_chosen()["set"], choice.encoder)
     found.append(made.course_table(runs))
     if runs:
-        found.append(made.class_table(runs[-1]))
+        found += [made.class_table(runs[-1]), made.promise_table(runs[-1])]
     return {table.key: table for table in found}
 
 

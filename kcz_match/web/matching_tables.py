@@ -30,7 +30,13 @@ OUTCOME_WORDS = {
     "refused": "不合适",
 }
 SIDE_WORDS = {"need": "需求方", "capability": "能力方", "broker": "区科协、学会等"}
-RUN_WORDS = {"lexical": "只比用词", "dense": "只比语义", "fused": "综合（站上所用）"}
+RUN_WORDS = {
+    "lexical": "只比用词",
+    "dense": "只比语义",
+    "rrf": "两种名次相加",
+    "whole": "各栏同等看",
+    "fused": "综合（站上所用）",
+}
 CLASS_WORDS = {
     "all": "全部",
     "paraphrase": "换了说法",
@@ -160,21 +166,35 @@ def course_table(runs: Sequence[QualityRun]) -> Table:
 
 
 def class_table(run: QualityRun) -> Table:
-    """Return the newest figures by class of challenge and way of ranking."""
+    """Return the newest figures by class of challenge and way of ranking, and what ours adds to meaning alone."""
     classes = quality.by_class(run)
     ways = list(dict.fromkeys(way for figures in classes.values() for way in figures))
-    columns = [Column("类别"), Column("问题数", Form.COUNT)]
-    names = ("ndcg@10", "recall@10")
-    columns += [Column(f"{RUN_WORDS.get(way, way)} {METRIC_WORDS[name]}", Form.SCORE) for name in names for way in ways]
+    words = [RUN_WORDS.get(way, way) for way in ways]
+    columns = [Column("类别"), Column("问题数", Form.COUNT), *(Column(word, Form.SCORE) for word in words)]
+    columns += [Column("综合比语义高（95% 区间）"), Column("综合的前 10 条召回率", Form.SCORE)]
     rows = [
         [
             Cell(CLASS_WORDS.get(kind, kind)),
             Cell(quality.queries_of(run, kind)),
-            *(Cell(figures.get(way, {}).get(name)) for name in names for way in ways),
+            *(Cell(figures.get(way, {}).get("ndcg@10")) for way in ways),
+            Cell(_gain_words(quality.gain_of(run, kind))),
+            Cell(figures.get("fused", {}).get("recall@10")),
         ]
         for kind, figures in classes.items()
     ]
-    return Table("classes", "最近一次，按类别和做法", columns, rows)
+    summary = "各做法下面是 nDCG@10：越接近 1，对的能力排得越靠前。区间不含 0，才说明差别不是碰巧。"
+    return Table("classes", "最近一次，按类别和做法", columns, rows, summary)
+
+
+def promise_table(run: QualityRun) -> Table:
+    """Return how often each band keeps its promise on the labelled set."""
+    rows = [[Cell(BANDS[code]), Cell(answers), Cell(right)] for code, (answers, right) in quality.bands(run).items()]
+    columns = [Column("匹配程度"), Column("标为这一档的", Form.COUNT), Column("其中确实合适", Form.RATE)]
+    return Table("promise", "最近一次，各档说得准不准", columns, rows)
+
+
+def _gain_words(gain: tuple[float, float, float] | None) -> str | None:
+    return f"{gain[0]:+.3f}（{gain[1]:+.3f} 至 {gain[2]:+.3f}）" if gain else None
 
 
 def loss_sentence(shared: Shared) -> str:

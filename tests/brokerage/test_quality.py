@@ -79,3 +79,37 @@ def test_a_run_without_figures_is_read_as_not_measured(app):
     run = keep()
     assert quality.metric(run, "ndcg@10") is None
     assert quality.by_class(run) == {"all": {}}
+
+
+def test_gains_and_bands_are_read_where_they_were_measured(app):
+    run = keep(
+        gains={"dense": [0.05, 0.01, 0.09]},
+        classes={"paraphrase": {"gains": {}}},
+        bands={"weak": {"answers": 3, "right": None}, "strong": {"answers": 4, "right": 0.75}, "needs_with_strong": 2},
+    )
+    assert quality.gain_of(run) == (0.05, 0.01, 0.09)
+    assert (quality.gain_of(run, "paraphrase"), quality.gain_of(run, over="rrf"), quality.gain_of(keep())) == (
+        None,
+    ) * 3
+    assert quality.bands(run) == {"strong": (4, 0.75), "weak": (3, None)}
+
+
+def test_another_split_has_a_course_of_its_own(app, tmp_path):
+    folder = tmp_path / "match"
+    shutil.copytree(SMALL, folder)
+    shutil.copy(folder / "qrels" / "test.tsv", folder / "qrels" / "dev.tsv")
+    quality.measure(folder, FakeEncoder(), "dev")
+    quality.measure(folder, FakeEncoder())
+    db.session.commit()
+    assert quality.names() == ["match", "match/dev"]
+
+
+def test_the_command_measures_keeps_and_prints(app, monkeypatch):
+    monkeypatch.setattr("kcz_match.matching.encoder.load", lambda folder: FakeEncoder())
+    done = app.test_cli_runner().invoke(args=["match", "quality", str(SMALL)])
+    assert done.exit_code == 0, done.output
+    assert "kept as match-small" in done.output
+    assert [run.encoder for run in quality.course("match-small")] == [FakeEncoder().name]
+    missing = app.test_cli_runner().invoke(args=["match", "quality", "nowhere"])
+    assert missing.exit_code == 1
+    assert len(quality.course("match-small")) == 1

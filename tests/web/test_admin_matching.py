@@ -49,7 +49,11 @@ def rows_of(page: str, key: str) -> list[list[str]]:
 
 
 def measured(**figures) -> None:
-    usual = {"queries": 8, "runs": PART, "classes": {"paraphrase": {"queries": 3, "runs": PART}}}
+    gains = {"gains": {"dense": [0.05, 0.01, 0.09]}}
+    usual = {
+        "queries": 8, "runs": PART, "classes": {"paraphrase": {"queries": 3, "runs": PART, **gains}},
+        "bands": {"strong": {"answers": 20, "right": 0.9}, "possible": {"answers": 0, "right": None}},
+    }  # fmt: skip
     db.session.add(QualityRun(name="match", encoder="e5", weights={}, figures=usual | figures))
     db.session.commit()
 
@@ -120,7 +124,11 @@ def test_quality_is_shown_over_time_and_by_class_and_way(office):
         ["8", "0.750", "0.500", "0.600"],
     ]
     assert "nDCG@10 比上一次高 0.100" in page
-    assert [row[:3] for row in rows_of(page, "classes")] == [["全部", "8", "0.500"], ["换了说法", "3", "0.500"]]
+    assert rows_of(page, "classes") == [
+        ["全部", "8", "0.500", "0.500", "0.500", "–", "0.750"],
+        ["换了说法", "3", "0.500", "0.500", "0.500", "+0.050（+0.010 至 +0.090）", "0.750"],
+    ]
+    assert rows_of(page, "promise") == [["强", "20", "90.0\u2009%"], ["可谈", "0", "–"]]
 
 
 def test_charts_read_the_tables_and_nothing_is_inline(office, told):
@@ -154,7 +162,7 @@ def test_the_workbook_has_every_table_with_numbers_as_numbers(office, told):
     book = openpyxl.load_workbook(io.BytesIO(answer.data))
     assert book.sheetnames == [
         "按名次看命中率", "按产业看命中率", "按语义模型看命中率", "按匹配程度看命中率", "按周看命中率",
-        "不合适的原因", "供不应求的能力", "标注集上的排序质量", "最近一次，按类别和做法",
+        "不合适的原因", "供不应求的能力", "标注集上的排序质量", "最近一次，按类别和做法", "最近一次，各档说得准不准",
     ]  # fmt: skip
     sheet = book["按名次看命中率"]
     assert [cell.value for cell in sheet[4]][:5] == ["第 1 名", 1, 1, 1, 1]
