@@ -1,7 +1,7 @@
 # Every target is one line; the work is in scripts/ and in flask commands.
 SHELL := /bin/sh
 export PYTHON
-.PHONY: help run test check format screenshots clean
+.PHONY: help run test check format bench screenshots clean
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -17,6 +17,9 @@ check: ## format, lint, types on pure modules, conventions, one migration head, 
 
 format: ## format the code and repair what the linter can repair
 	@exec scripts/with_python.sh check.py format
+
+bench: ## run every scripts/bench_*.py and write the tables of docs/performance.md anew
+	@exec scripts/with_python.sh bench.py
 
 screenshots: ## make the pictures in docs/screenshots/ again, from the running site
 	@exec .venv/bin/python scripts/screenshots.py

@@ -61,7 +61,7 @@ class Overlay:
         """Return the (record id, score) of the ``limit`` nearest (of the rising ids ``allowed``) and what may tie."""
         rows = np.flatnonzero(self.ids != GONE)
         if allowed is not None:
-            rows = rows[np.isin(self.ids[rows], allowed)]
+            rows = rows[_are_among(self.ids[rows], allowed)]
         if not len(rows) or limit < 1:
             return []
         rough = (self.buffer[: len(self.ids)] @ vector)[rows]
@@ -87,6 +87,13 @@ def places_of(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     inside = places < len(ids)
     places, wanted = places[inside], wanted[inside]
     return places[ids[places] == wanted]
+
+
+def _are_among(wanted: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return for each of ``wanted`` whether it is in the rising ``ids``: few are looked up in many."""
+    if not len(ids):
+        return np.zeros(len(wanted), bool)
+    return ids[np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)] == wanted
 
 
 def _inserted(places: np.ndarray, more: np.ndarray) -> np.ndarray:

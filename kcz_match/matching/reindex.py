@@ -1,8 +1,9 @@
 """Bring every vector and word in line with the records, while the site serves.
 
-The caller commits after every step, so it can be stopped at any time and goes on where it stopped: text that is
-stored already is never encoded again.  With a new encoder the rows and the generation are built beside the old ones,
-which go on being served until the site starts with the new setting.
+The caller commits after every step, so it can be stopped or killed at any time and goes on where it stopped: text that
+is stored already is never encoded again.  With a new encoder (``KCZ_ENCODER`` set for this command alone) the rows and
+the generation are built beside the old ones, which go on being served; the site switches when it is started with the
+setting, to a generation that holds also what was published or changed in the meantime.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kcz_match.core.db import db
@@ -19,6 +21,7 @@ from kcz_match.matching.documents import KINDS
 from kcz_match.matching.engine import engine
 from kcz_match.matching.generations import SLICES
 from kcz_match.matching.index_tasks import fold_index, reconcile, reconcile_sentences, texts_of
+from kcz_match.matching.models import Vector
 from kcz_match.matching.reconciliation import indexed_ids, listed_ids, worded_ids
 from kcz_match.matching.vectors import Known
 
@@ -50,18 +53,34 @@ def steps(batch: int = BATCH) -> Iterator[Progress]:
     The write lock is held only while rows are written, never while texts are encoded.
     """
     started = time.monotonic()
-    todo = _records()
-    changed = encoded = 0
-    for start in range(0, len(todo), batch):
-        part = todo[start : start + batch]
+    with vectors.reading() as connection:
+        since = vectors.last_change(connection)
+    todo, at, changed, encoded = _records(), 0, 0, 0
+    while at < len(todo):
+        part = todo[at : at + batch]
         known, fresh = _encoded(part)
         for kind, record_id in part:
             has_changed = reconcile(kind, record_id, known)
             changed += reconcile_sentences(kind, record_id, known) or has_changed
-        encoded += fresh
-        yield Progress(start + len(part), len(todo), changed, encoded, time.monotonic() - started)
+        at, encoded = at + len(part), encoded + fresh
+        yield Progress(at, len(todo), changed, encoded, time.monotonic() - started)
+        if at == len(todo):
+            since, more = _changed_by_others(since)
+            todo += more
     fold_index("reindex")
-    yield Progress(len(todo), len(todo), changed, encoded, time.monotonic() - started)
+    yield Progress(at, len(todo), changed, encoded, time.monotonic() - started)
+
+
+def _changed_by_others(since: int) -> tuple[int, list[tuple[str, int]]]:
+    """Return the last change number, and the records that a worker with another encoder has indexed after ``since``."""
+    with vectors.reading() as connection:
+        last = vectors.last_change(connection)
+        found = connection.execute(
+            select(Vector.kind, Vector.record_id)
+            .where(Vector.encoder != engine().encoder.name, Vector.change > since, Vector.change <= last)
+            .distinct()
+        )
+        return last, sorted((kind, record_id) for kind, record_id in found)
 
 
 def _records() -> list[tuple[str, int]]:
