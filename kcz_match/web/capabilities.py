@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from werkzeug.wrappers import Response
 
 from kcz_match.accounts.districts import DISTRICT
+from kcz_match.brokerage import refusals
 from kcz_match.catalogue import capability_service, queries
 from kcz_match.catalogue.fields import CAPABILITY_FIELD, CAPABILITY_FIELDS, CAPABILITY_SECTIONS
 from kcz_match.catalogue.models import Capability
@@ -93,6 +94,8 @@ def show(key: str) -> str:
         rows=readable_rows(capability, tiers),
         hidden=hidden_labels(capability, tiers),
         sections=CAPABILITY_SECTIONS,
+        todo=refusals.tasks_of(capability, actor()),
+        labels={field.name: field.label for field in CAPABILITY_FIELDS},
         **frame(capability, "show"),
     )
 

@@ -9,6 +9,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from kcz_match.accounts.models import Organisation
+from kcz_match.brokerage import refusals
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.states import REVIEW_WORKDAYS, CapabilityState, NeedState
 from kcz_match.core import notify, policy
@@ -36,7 +37,7 @@ def todos_of(actor: Actor) -> list[Todo]:
     """Return everything that waits for the actor's organisation, the most urgent first, undated last."""
     if actor.organisation_id is None:
         return []
-    found = [*_interests(actor), *_needs(actor), *_capabilities(actor), *_organisations(actor)]
+    found = [*_interests(actor), *_needs(actor), *_capabilities(actor), *_refusals(actor), *_organisations(actor)]
     last = dt.datetime.max.replace(tzinfo=dt.UTC)
     return sorted(found, key=lambda todo: todo.due or last)
 
@@ -49,6 +50,7 @@ def waiting_count(actor: Actor) -> int:
         catalogue.count(catalogue.needs_waiting_for(actor))
         + catalogue.count(catalogue.capabilities_waiting_for(actor))
         + catalogue.count(engagements.interests_waiting_for(actor))
+        + len(refusals.tasks_waiting_for(actor))
     )
     return waiting + notify.unread_count(actor.organisation_id)
 
@@ -117,6 +119,22 @@ def _capabilities(actor: Actor) -> list[Todo]:
             words[row.state][1],
         )
         for row in rows
+    ]
+
+
+def _refusals(actor: Actor) -> list[Todo]:
+    """What refusals ask the organisation to improve in its own records; nobody is told who refused."""
+    pages = {"need": "needs.show", "capability": "capabilities.show"}
+    return [
+        Todo(
+            "按反馈补充",
+            record.title,
+            url_for(pages[record.lifecycle.kind], key=record.key),
+            "；".join(task.sentence for task in tasks),
+            None,
+            "别的单位也会因此却步",
+        )
+        for record, tasks in refusals.tasks_waiting_for(actor)[:MOST]
     ]
 
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from kcz_match.accounts import queries as accounts
 from kcz_match.accounts.districts import DISTRICT
 from kcz_match.accounts.models import Organisation
+from kcz_match.brokerage import refusals
 from kcz_match.catalogue import coach, need_service, queries
 from kcz_match.catalogue.fields import NEED_FIELD, NEED_FIELDS, NEED_SECTIONS, Tier
 from kcz_match.catalogue.models import Need
@@ -108,6 +109,8 @@ def show(key: str) -> str:
         sections=NEED_SECTIONS,
         is_open=need.state in OPEN_NEED_STATES,
         advice=need_service.advice_on(need) if is_own else None,
+        todo=refusals.tasks_of(need, actor()),
+        labels={field.name: field.label for field in NEED_FIELDS},
         **frame(need, "show"),
     )
 

@@ -11,6 +11,7 @@ NOT_FILLED = "未填"
 class Place:
     """A place in the head of every page: name in code, word, address below the site's root, icon, who sees it.
 
+    With ``asks`` it is for those who may take this action.
     ``in_bar`` puts it into the phone's bottom bar; the others stand in the phone's 我 menu.
     """
 
@@ -20,6 +21,7 @@ class Place:
     icon: str
     for_everybody: bool = False
     for_office: bool = False
+    asks: str = ""
     in_bar: bool = True
 
 
@@ -27,6 +29,7 @@ PLACES = (
     Place("home", "工作台", "/", "home"),
     Place("needs", "需求", "/needs", "need", for_everybody=True),
     Place("capabilities", "能力", "/capabilities", "capability", for_everybody=True),
+    Place("broker", "匹配推荐", "/broker", "interest", asks="match.queue", in_bar=False),
     Place("interests", "对接意向", "/interests", "interest", in_bar=False),
     Place("admin", "管理", "/admin", "admin", for_office=True, in_bar=False),
 )
