@@ -20,6 +20,7 @@ from kcz_match.core.db import db
 from kcz_match.core.errors import Invalid, NotFound
 from kcz_match.engagements import queries as engagements
 from kcz_match.matching import queries, service
+from kcz_match.matching.explaining import explain_all
 from kcz_match.matching.explanation import Explanation
 from kcz_match.matching.reasons import DECLINE_REASONS, Decision
 from kcz_match.web import capabilities, needs, paging
@@ -97,7 +98,7 @@ def show(need_key: str, capability_key: str) -> str:
         raise NotFound("这一对现在不在推荐范围内：双方相距太远，或其中一条已经不再公开。")
     return render_template(
         "matches/show.html",
-        card=_card(suggestion),
+        card=_cards([suggestion])[0],
         need=need,
         capability=capability,
         reasons=DECLINE_REASONS,
@@ -179,7 +180,7 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
     worth = [one for one in found.shown if one.match.band in WORTH or one.pins]
     pages = max(1, -(-len(worth) // PER_PAGE))
     number = min(max(paging.whole_number(request.args.get("page", ""), pages, 1), 1), pages)
-    cards = [_card(one) for one in worth[(number - 1) * PER_PAGE : number * PER_PAGE]]
+    cards = _cards(worth[(number - 1) * PER_PAGE : number * PER_PAGE])
     return render_template(
         template,
         cards=cards,
@@ -196,13 +197,18 @@ def _list_page(template: str, record: Need | Capability, **context: object) -> s
     )
 
 
-def _card(suggestion: Suggestion) -> Card:
+def _cards(suggestions: list[Suggestion]) -> list[Card]:
+    whys = explain_all([one.match for one in suggestions], actor())
+    return [_card(one, why) for one, why in zip(suggestions, whys, strict=True)]
+
+
+def _card(suggestion: Suggestion, why: Explanation) -> Card:
     match = suggestion.match
     interest = engagements.open_interest(match.need, match.capability)
     readable = interest is not None and policy.can(actor(), "interest.read", interest)
     reason = engagements.last_decline(match.need, match.capability, actor())
     key = interest.key if interest is not None and readable else ""
-    return Card(suggestion, queries.explain(match, actor()), key, DECLINE_REASONS.get(reason, ""))
+    return Card(suggestion, why, key, DECLINE_REASONS.get(reason, ""))
 
 
 def _pair(need_key: str, capability_key: str) -> tuple[Need, Capability]:
