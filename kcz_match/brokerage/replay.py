@@ -32,6 +32,7 @@ from kcz_match.matching.stored_lists import Slice
 from kcz_match.matching.vectors import QUERY, TOKENS, from_bytes
 
 SAME = 1e-6
+ROUNDING = 1e-6  # float32 sums over a batch of another shape end in other last digits
 BAND_WORDS = {"strong": "强", "possible": "可谈", "weak": "弱", "none": "-"}
 
 
@@ -152,14 +153,22 @@ def _from_rows(stored: MatchList, kept: Mapping[int, Evidence]) -> tuple[bool, d
         asked[1].rows, asked[1].weights, [late.unpack(rows[one]) if one in rows else none for one in standing]
     )
     fresh: dict[int, Evidence] = {
-        one: {
-            **kept[one],
-            "cosines": {WHOLE: float(cosine)} if np.isfinite(cosine) else {},
-            "token_similarity": float(value) if np.isfinite(value) else None,
-        }
+        one: _again(kept[one], float(cosine), float(value))
         for one, cosine, value in zip(standing, cosines, alike, strict=True)
     }
     return asks, fresh, hashes
+
+
+def _again(kept: Evidence, cosine: float, alike: float) -> Evidence:
+    """Return the evidence of one answer with what its rows say now; a difference of rounding is none."""
+    before = kept["cosines"].get(WHOLE, np.nan), kept["token_similarity"]
+    if np.allclose([cosine, alike], np.array(before, float), rtol=0, atol=ROUNDING, equal_nan=True):
+        return kept
+    return {
+        **kept,
+        "cosines": {WHOLE: cosine} if np.isfinite(cosine) else {},
+        "token_similarity": alike if np.isfinite(alike) else None,
+    }
 
 
 def _query_rows(stored: MatchList) -> tuple[np.ndarray, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from kcz_match import worker
 from kcz_match.brokerage import lists
@@ -15,6 +16,7 @@ from kcz_match.core.db import db
 from kcz_match.core.errors import NotFound
 from kcz_match.matching import queries
 from kcz_match.matching.engine import engine
+from kcz_match.matching.models import Vector
 from kcz_match.matching.ranking import Weights
 
 ALIKE = {
@@ -151,3 +153,24 @@ def test_evidence_survives_json_to_the_last_digit(world, stored):
     again = ranked(kept, Weights(), engine().encoder.background)
     assert [(one.record_id, one.score) for one in again] == [(one.record_id, one.score) for one in pool]
     assert db.session.get(MatchList, stored.id).weights["background"] == vars(engine().encoder.background)
+
+
+def test_rows_that_say_something_else_than_the_list_are_found_out(stored):
+    """The texts are the same, the vectors are not: the list is sound, and could not be made like this today."""
+    first, second = stored.entries
+    rows = {
+        one: db.session.scalars(
+            select(Vector).where(
+                Vector.kind == "capability", Vector.record_id == one.record_id, Vector.tier == "members",
+                Vector.role == "passage_tokens", Vector.field == "whole",
+            )
+        ).one()
+        for one in (first, second)
+    }  # fmt: skip
+    rows[first].data = rows[second].data
+    db.session.commit()
+
+    again = replay(stored.id)
+
+    assert (again.is_sound, again.is_same) == (True, False)
+    assert again.lines()[-1].startswith("differs in 1 of 2 places")
