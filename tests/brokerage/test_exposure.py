@@ -112,22 +112,19 @@ def test_an_unseen_newcomer_is_let_in_where_it_fits_best_and_each_need_lets_one_
     assert newcomers(lists, set()) == {}
 
 
-def test_within_a_band_the_mutual_fit_decides_and_a_band_is_never_left():
+def test_between_nearly_equal_answers_the_other_side_decides_and_a_band_is_never_left():
     answers = [
         Standing(1, "possible", 8.0, back=5.0),
-        Standing(2, "possible", 7.0, back=8.0),
+        Standing(2, "possible", 7.9, back=8.0),
         Standing(3, "strong", 8.6, back=5.0),
-        Standing(4, "weak", 5.9, back=9.9),
+        Standing(4, "weak", 5.9, back=99.0),
+        Standing(5, "possible", 7.0, back=9.9),
+        Standing(6, "possible", 7.95),
     ]
-    assert arrange(answers) == [3, 2, 1, 4]
+    assert arrange(answers) == [3, 2, 1, 6, 5, 4]
 
 
 def test_a_pinned_pair_stands_first_and_a_newcomer_among_the_first_five():
     answers = [Standing(number, "strong", 20.0 - number) for number in range(1, 9)]
     answers += [Standing(50, "weak", 5.1, is_pinned=True), Standing(60, "possible", 6.1, is_newcomer=True)]
     assert arrange(answers) == [50, 1, 2, 3, 60, 4, 5, 6, 7, 8]
-
-
-def test_what_is_like_a_refused_answer_sinks_within_its_band():
-    answers = [Standing(1, "possible", 7.0, penalty=0.9), Standing(2, "possible", 6.5)]
-    assert arrange(answers) == [2, 1]

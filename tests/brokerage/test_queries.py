@@ -191,20 +191,23 @@ def test_with_one_dominant_expert_no_more_needs_are_shown_the_expert_than_the_ca
     assert 0 < places.shared_now().loss < 0.5
 
 
-def test_the_order_on_the_page_follows_the_other_side_within_a_band(world, three):
-    """Both are brought into one band; the lesser one's own list likes the need far more."""
-    need, best, lesser = three
-    for capability, back in ((best, 5.0), (lesser, 40.0)):
-        entry = db.session.scalar(
+def test_the_page_of_the_owner_follows_the_other_side_where_two_are_nearly_equal(world, three):
+    need, best, _ = three
+    twin = world.capability(**ALIKE)
+    work()
+    entries = {
+        one: db.session.scalar(
             select(MatchEntry)
             .join(MatchList)
-            .where(MatchList.kind == "capability", MatchList.record_id == capability.id, MatchList.is_current)
+            .where(MatchList.kind == "capability", MatchList.record_id == one.id, MatchList.is_current)
         )
-        entry.evidence = entry.evidence | {"open_score": back}
-    db.session.flush()
-    found = recommended_for(need, world.of(world.enterprise)).shown
-    bands = [one.match.band for one in found]
-    assert ids(found) == ([lesser.id, best.id] if bands[0] == bands[1] else [best.id, lesser.id])
+        for one in (best, twin)
+    }
+    for liked, other in ((best, twin), (twin, best)):
+        for capability, back in ((liked, 9.0), (other, 5.0)):
+            entries[capability].evidence = entries[capability].evidence | {"open_score": back}
+        db.session.flush()
+        assert ids(recommended_for(need, world.of(world.enterprise)).shown)[:2] == [liked.id, other.id]
 
 
 def test_the_home_page_proposes_nothing_that_was_vetoed_or_decided(world, three):
