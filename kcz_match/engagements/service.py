@@ -136,6 +136,7 @@ def _accept(interest: Interest, actor: Actor, reason: str, remark: str) -> None:
         raise Conflict("需求或能力已经不再公开，这条对接意向不能再接受。")
     _decide(interest, "accept", actor, "", remark)
     _reveal(interest, actor)
+    jobs.leave("share_places", key="share_places", rank=4)
     if interest.need.state in {NeedState.MATCHING, NeedState.DIAGNOSING}:
         need_service.act(interest.need, "engage", SYSTEM)
     notify(

@@ -106,12 +106,16 @@ def test_a_pin_of_the_broker_lifts_for_both_sides_with_its_reason_and_one_of_the
     assert reasons == {"我会同类案例多", "两家有合作基础"}
 
 
-def test_a_pin_brings_in_what_the_index_would_not_propose_and_never_lifts_over_a_failed_filter(world, three):
+def test_a_pin_brings_in_what_the_index_would_not_propose_and_never_lifts_over_a_failed_filter(world, client, three):
     need, best, lesser = three
     far = db.session.scalar(select(lists.Capability).where(lists.Capability.title == "荔枝冷链保鲜0"))
     enterprise = world.of(world.enterprise)
     service.pin(need, far, world.office_manager, "办公室推荐")
     assert ids(recommended_for(need, enterprise).shown) == [far.id, best.id, lesser.id]
+    db.session.commit()
+    sign_in(client, enterprise)
+    page = client.get(f"/needs/{need.key}/matches").get_data(as_text=True)
+    assert page.index("办公室推荐") < page.index(best.title)
 
     far.price_min, need.budget_max = 500, 10
     db.session.flush()
