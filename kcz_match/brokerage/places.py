@@ -18,9 +18,10 @@ from sqlalchemy.orm import aliased
 from kcz_match.accounts.models import Organisation
 from kcz_match.brokerage import exposure
 from kcz_match.brokerage.exposure import FLOOR, Shared, Wish, mutual
-from kcz_match.brokerage.feedback import EFFECTS, Signal, month_began
+from kcz_match.brokerage.feedback import month_began
 from kcz_match.brokerage.lists import reading_first
 from kcz_match.brokerage.models import MatchEntry, MatchList, MatchPin
+from kcz_match.brokerage.refusals import full_capabilities
 from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core.db import db, utc_now
@@ -74,8 +75,8 @@ def shared_now() -> Shared:
 def monthly(among: Collection[int] | None = None) -> dict[int, Monthly]:
     """Return capacity and free places of the capabilities (``among`` these) that limit their contacts.
 
-    A contact is used up when an interest is accepted; a supplier that refused a pair this month because it has no
-    capacity has none left.
+    A contact is used up when an interest is accepted; a supplier that refused a pair or declined an interest
+    this month because it has no capacity has none left.
     """
     since = month_began(utc_now())
     accepted: Counter[int] = Counter(
@@ -83,19 +84,7 @@ def monthly(among: Collection[int] | None = None) -> dict[int, Monthly]:
             select(Interest.capability_id).where(Interest.state == InterestState.ACCEPTED, Interest.decided_at >= since)
         )
     )
-    codes = [code for code, effect in EFFECTS.items() if effect.signal is Signal.MONTH]
-    closed = set(
-        db.session.scalars(
-            select(MatchDecision.capability_id)
-            .join(Capability, Capability.id == MatchDecision.capability_id)
-            .where(
-                MatchDecision.organisation_id == Capability.organisation_id,
-                MatchDecision.decision == Decision.REFUSE,
-                MatchDecision.reason.in_(codes),
-                MatchDecision.at >= since,
-            )
-        )
-    )
+    closed = full_capabilities(utc_now())
     query = select(Capability.id, Capability.monthly_capacity).where(
         Capability.monthly_capacity.is_not(None) | Capability.id.in_(closed)
     )

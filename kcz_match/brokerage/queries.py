@@ -34,9 +34,10 @@ from kcz_match.engagements.queries import OPEN_STATES
 from kcz_match.matching import explanation, queries, ranking
 from kcz_match.matching.documents import MEMBERS, PUBLIC
 from kcz_match.matching.engine import engine
+from kcz_match.matching.explaining import explain_all
 from kcz_match.matching.filters import FilterResult
 from kcz_match.matching.models import SEARCHED, Vector
-from kcz_match.matching.queries import Match, explain
+from kcz_match.matching.queries import Match
 from kcz_match.matching.vectors import from_bytes
 
 PLACES, FEEDBACK = "places", "feedback"
@@ -157,7 +158,7 @@ def _best_undecided(record: Record, actor: Actor) -> Match | None:
 
 
 def _quote(match: Match, own: Record, actor: Actor) -> str:
-    pairs = explain(match, actor).pairs
+    pairs = explain_all([match], actor)[0].pairs
     if not pairs:
         return ""
     told = next((pair for pair in pairs if pair.label == explanation.GRID[0].label), pairs[0])

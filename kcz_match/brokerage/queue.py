@@ -108,7 +108,7 @@ def row_of(need: Need, capability: Capability, actor: Actor) -> Row:
     interest = engagements.open_interest(need, capability)
     is_readable = interest is not None and policy.can(actor, "interest.read", interest)
     key = interest.key if interest is not None and is_readable else ""
-    return Row(match, queries.explain(match, actor), remarks_about([match], actor)[_key(match)], key)
+    return Row(match, explain_all([match], actor)[0], remarks_about([match], actor)[_key(match)], key)
 
 
 def reason_for_both(match: Match) -> str:

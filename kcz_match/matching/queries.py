@@ -15,19 +15,15 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
 from kcz_match.catalogue import queries as catalogue
-from kcz_match.catalogue.indicators import compare
 from kcz_match.catalogue.models import Capability, Need
-from kcz_match.catalogue.states import CapabilityState
-from kcz_match.catalogue.visibility import Record, readable_rows, tiers_open_to
+from kcz_match.catalogue.visibility import Record, tiers_open_to
 from kcz_match.core import jobs, policy
-from kcz_match.core.calendar import local_day
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.policy import Actor
-from kcz_match.matching import documents, explanation, filters, ranking, reading, vectors
+from kcz_match.matching import documents, filters, ranking, reading, vectors
 from kcz_match.matching.documents import Document
 from kcz_match.matching.encoder import EncodingError
 from kcz_match.matching.engine import engine
-from kcz_match.matching.explanation import Explanation, Facts, Side
 from kcz_match.matching.filters import FilterResult
 from kcz_match.matching.lexical import LexicalIndex
 from kcz_match.matching.models import MatchDecision
@@ -158,25 +154,6 @@ def candidates_of(record: Record, actor: Actor, also: Collection[int] = ()) -> C
     pairs = [_match(record, partner, one, decided, actor) for one, partner in ranked.answers]
     pairs = [match for match in pairs if match.need.organisation_id == actor.organisation_id or not match.is_barred]
     return Candidates(pairs, document, _tier(actor), ranked.pool)
-
-
-def explain(match: Match, actor: Actor) -> Explanation:
-    """Return why the two records belong together and why not, quoting only what ``actor`` may read of each."""
-    need, capability = match.need, match.capability
-    need_tiers, capability_tiers = tiers_open_to(actor, need), tiers_open_to(actor, capability)
-    verdicts = compare(readable_rows(need, need_tiers), readable_rows(capability, capability_tiers))
-    limits = capability.limits if capability.tier_of("limits") in capability_tiers else ""
-    confirmed = (local_day(utc_now()) - local_day(capability.confirmed_at)).days if capability.confirmed_at else None
-    facts = Facts(
-        limits=limits,
-        trl=int(capability.trl) if capability.trl else None,
-        min_trl=int(need.min_trl) if need.min_trl else None,
-        confirmed_days=confirmed,
-        stale=capability.state == CapabilityState.STALE,
-    )
-    return explanation.explain(
-        _side(need, actor), _side(capability, actor), match.scored.terms, match.filters, verdicts, facts
-    )
 
 
 def similar_needs(
@@ -318,12 +295,6 @@ def _decisions(record: Record, actor: Actor) -> dict[int, MatchDecision]:
         select(MatchDecision).where(mine == record.id, MatchDecision.organisation_id == actor.organisation_id)
     )
     return {getattr(row, other): row for row in rows}
-
-
-def _side(record: Record, actor: Actor) -> Side:
-    """Return a record's readable texts with the sentence vectors that are stored; nothing is encoded for a page."""
-    document = reading.document(record, tiers_open_to(actor, record))
-    return Side(document.texts, vectors.stored_sentence_vectors(engine().encoder, document))
 
 
 def _facets(records: Sequence[Record]) -> dict[str, Counter[str]]:

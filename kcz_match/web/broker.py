@@ -152,7 +152,7 @@ def _answer(need: Need, offer: Capability, deed: str, undo: tuple[str, str]) -> 
             "broker/piece.html", match=match, sentence=done.sentence, undo=undo, more=more, **_head()
         )
     if _is_htmx():
-        return _piece(queue.row_of(need, offer, actor()), message=done.sentence)
+        return _piece(queue.row_of(need, offer, actor()), message=done.sentence, undo=undo)
     place = "" if done.leaves else f"#pair-{need.key}-{offer.key}"
     sentence = f"{done.sentence}可以写一句推荐说明，供需双方都会看到。" if more else done.sentence
     return _go(address if more else _back() + place, sentence, _undo(need, offer, undo))
