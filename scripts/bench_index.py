@@ -136,6 +136,7 @@ def tell_searches(sites: list[Site], rounds: list[list[dict[str, float]]]) -> No
             **{name: value for name, value in medians(own).items() if not name.startswith("publish")},
             flat_to_search=ratio(own, "flat_ms", "search_ms"),
             flat_to_search_filtered=ratio(own, "flat_filtered_ms", "filtered_ms"),
+            **{f"{name}_to_smallest": growth(rounds, place, f"{name}_ms") for name in ("search", "filtered", "flat")},
             worst_recall=min(min(one["recall"], one["recall_filtered"]) for one in own),
         )
 
@@ -144,14 +145,12 @@ def tell_publishing(sites: list[Site], rounds: list[list[dict[str, float]]]) -> 
     """Print how long a commit takes to be seen and found, and the ratio of each size to the smallest."""
     for place, site in enumerate(sites):
         own = [each[place] for each in rounds]
-        seen = [each[place]["publish_seen_ms"] / each[0]["publish_seen_ms"] for each in rounds]
-        found = [each[place]["publish_found_ms"] / each[0]["publish_found_ms"] for each in rounds]
         tell(
             "publish",
             records=site.size,
             **{name: value for name, value in medians(own).items() if name.startswith("publish")},
-            seen_to_smallest=round(float(np.median(seen)), 2),
-            found_to_smallest=round(float(np.median(found)), 2),
+            seen_to_smallest=growth(rounds, place, "publish_seen_ms"),
+            found_to_smallest=growth(rounds, place, "publish_found_ms"),
         )
 
 
@@ -272,6 +271,11 @@ def medians(lines: list[dict[str, float]]) -> dict[str, float]:
 def ratio(lines: list[dict[str, float]], above: str, below: str) -> float:
     """Return the median of the ratios of two figures of the same round."""
     return round(float(np.median([line[above] / line[below] for line in lines])), 2)
+
+
+def growth(rounds: list[list[dict[str, float]]], place: int, name: str) -> float:
+    """Return the median of the ratios of a figure at one size to the same at the smallest, round by round."""
+    return round(float(np.median([each[place][name] / each[0][name] for each in rounds])), 2)
 
 
 def tell(what: str, **figures: object) -> None:
