@@ -146,6 +146,7 @@ def prepare_command(demo: bool) -> None:
         seed_demo.seed(click.echo)
         click.echo("making the demo data searchable …")
         _reindex()
+        seed_demo.decide_matches(click.echo)
 
 
 @click.command("reindex")

@@ -26,8 +26,9 @@ sys.path.insert(0, str(ROOT))
 import calibrate_bands  # noqa: E402 - the path must be set first
 
 from kcz_match.matching import encoder, evaluation, late  # noqa: E402 - the path must be set first
-from kcz_match.matching.retrieval import WHOLE, Query, retrieve, whole_text  # noqa: E402 - the path must be set first
+from kcz_match.matching.retrieval import WHOLE, Query, retrieve  # noqa: E402 - the path must be set first
 from kcz_match.matching.sentences import split  # noqa: E402 - the path must be set first
+from kcz_match.matching.whole import plain_text, whole_text  # noqa: E402 - the path must be set first
 
 SCORES = (10, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)
 SHORTEST, LONGEST = 10, 200
@@ -90,12 +91,12 @@ def answers(
 ) -> list[list[tuple[float, str]]]:
     """Return (score, capability) for each asking text, best first."""
     wholes = sorted({whole_text(one) for one in texts})
-    rows, tokens = model.encode_both(wholes, "query")
+    rows, tokens = model.encode_both([plain_text(one) for one in wholes], "query")
     place = {whole: number for number, whole in enumerate(wholes)}
     found = []
     for one in texts:
         number = place[whole_text(one)]
-        packed = late.query_tokens(space, tokens[number])
+        packed = late.query_tokens(space, tokens[number], late.field_counts(model, wholes[number]))
         query = Query(one, {WHOLE: rows[number]}, packed, space.background)
         found.append([(each.score, keys[each.record_id]) for each in retrieve(query, *channels, DEPTH)])
     return found
@@ -115,8 +116,8 @@ def main() -> None:
             benchmark = evaluation.read(place)
             asked = sentences_of(benchmark)
             with closing(pysqlite3.connect(":memory:")) as connection:
-                dense = evaluation._dense(benchmark.documents, model, space)
-                channels = (dense, evaluation._lexical(benchmark.documents, connection))
+                dense = evaluation.dense_channel(benchmark.documents, model, space)
+                channels = (dense, evaluation.lexical_channel(benchmark.documents, connection))
                 keys = [line.key for line in benchmark.documents]
                 for how, title in (("sentence alone", False), ("after the titles of all three", True)):
                     texts = [{"title": one.title} if title else {} for one in asked]

@@ -30,6 +30,10 @@ class FakeEncoder:
         rows = np.stack([one.rows.sum(axis=0) for one in tokens]) if texts else np.zeros((0, self.dimension))
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), tokens
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many characters each text has, blanks left out."""
+        return [len("".join(text.split())) for text in texts]
+
     def _tokens(self, text: str) -> TokenRows:
         characters = "".join(text.split())
         if not characters:

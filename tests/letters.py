@@ -9,6 +9,7 @@ import numpy as np
 
 from kcz_match.matching import late
 from kcz_match.matching.late import Background
+from kcz_match.matching.whole import plain_text
 
 
 class Letters:
@@ -23,6 +24,7 @@ class Letters:
 
     def encode(self, texts: Sequence[str], role: str = "query") -> np.ndarray:
         """Return unit rows; texts that share pairs are near."""
+        texts = [plain_text(text) for text in texts]
         self.seen += [(role, text) for text in texts]
         rows = np.full((len(texts), self.dimension), 1e-3, np.float32)
         for row, text in zip(rows, texts, strict=True):

@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from kcz_match.brokerage.evidence import Evidence, ranked, weights_of
+from kcz_match.brokerage.evidence import Evidence, ranked, weights_of, words_of
 from kcz_match.brokerage.lists import MODELS, OTHER, owner_of, text_hashes
 from kcz_match.brokerage.models import MatchEntry, MatchList
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.core.db import db
 from kcz_match.core.errors import NotFound
-from kcz_match.matching import late
+from kcz_match.matching import late, ranking
 from kcz_match.matching.channel import Channel
 from kcz_match.matching.documents import digest
 from kcz_match.matching.late import Background
 from kcz_match.matching.models import Vector
 from kcz_match.matching.queries import own_document
 from kcz_match.matching.ranking import Scored
-from kcz_match.matching.retrieval import WHOLE
+from kcz_match.matching.retrieval import WHOLE, token_similarity
 from kcz_match.matching.stored_lists import Slice
 from kcz_match.matching.vectors import QUERY, TOKENS, from_bytes
 
@@ -148,10 +148,8 @@ def _from_rows(stored: MatchList, kept: Mapping[int, Evidence]) -> tuple[bool, d
     channel = Channel(_OfEncoder(stored.encoder), Slice(OTHER[stored.kind], stored.tier))
     cosines = channel.field_scores({WHOLE: asked[0]}, standing)[WHOLE]
     rows = channel.token_rows(standing)
-    none = np.zeros((0, asked[1].rows.shape[1]), np.float32)
-    alike = late.similarities(
-        asked[1].rows, asked[1].weights, [late.unpack(rows[one]) if one in rows else none for one in standing]
-    )
+    ceiling = ranking.ceiling(map(words_of, kept.values()), weights_of(stored.weights))
+    alike = token_similarity(asked[1], rows, standing, ceiling)
     fresh: dict[int, Evidence] = {
         one: _again(kept[one], float(cosine), float(value))
         for one, cosine, value in zip(standing, cosines, alike, strict=True)

@@ -40,7 +40,7 @@ from kcz_match.matching.retrieval import WHOLE
 from kcz_match.matching.vectors import PASSAGE, QUERY, TOKENS
 
 MODELS: dict[str, type[Need] | type[Capability]] = {"need": Need, "capability": Capability}
-CHUNK = 200
+CHUNK = 60  # above searches.MOST_SEARCHES; a chunk that was never encoded takes some two seconds
 ENOUGH_WORDS = 0.5
 ENOUGH_FOR_NEED = ("strong", "possible")
 REMEMBERED = 5_000
@@ -92,7 +92,8 @@ class _Reading:
 class Memory:
     """Query vectors and tokens by encoder and text, the least recently used forgotten first.
 
-    A thousand searches of a few words take about 5 MB, and without it some 20 s to encode for every record published.
+    A thousand searches take about 16 MB.  Without it some 40 s of computing would go into every record published, with
+    it half a second.
     """
 
     most: int = REMEMBERED
@@ -207,10 +208,10 @@ def _score(asked: _Asked, answer: _Answer, rarity: Mapping[str, float]) -> Score
     cosine, alike = np.nan, np.full(1, np.nan, np.float32)
     if vector is not None and answer.vector is not None:
         cosine = float(vector @ answer.vector)
-    if tokens is not None and answer.tokens is not None:
-        alike = late.similarities(tokens.rows, tokens.weights, [answer.tokens])
-    cosines = {WHOLE: np.array([cosine], np.float32)} if np.isfinite(cosine) else {}
     words = {0: shared(asked.words, answer.words, rarity)}
+    if tokens is not None and answer.tokens is not None:
+        alike = late.similarities(tokens.rows, tokens.weights, [answer.tokens], ranking.ceiling(words.values()))
+    cosines = {WHOLE: np.array([cosine], np.float32)} if np.isfinite(cosine) else {}
     return ranking.fuse([0], cosines, alike, words, engine().encoder.background)[0]
 
 

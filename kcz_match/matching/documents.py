@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kcz_match.catalogue.fields import Claim, Indicator, Tier
 from kcz_match.matching import sentences
-from kcz_match.matching.retrieval import FIELDS, whole_text
+from kcz_match.matching.whole import FIELDS, whole_text
 
 KINDS = ("need", "capability")
 PUBLIC, MEMBERS, OWN = "public", "members", "own"

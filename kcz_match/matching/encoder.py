@@ -133,6 +133,10 @@ class Encoder:
             gathered[place].append(one)
         return _averaged(rows, owner, weight, len(texts)), [_joined(one) for one in gathered]
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special ones left out; loads the model."""
+        return [len(self._token_ids(text)) for text in texts]
+
     @cached_property
     def _rarity(self) -> np.ndarray:
         size = len(self.model.tokenizer)

@@ -8,6 +8,7 @@ rows are packed to about 130 bytes a token and stored beside its vectors.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -19,19 +20,25 @@ from typing import Any, Protocol
 import numpy as np
 
 from kcz_match.matching import sample
+from kcz_match.matching.whole import pieces
 
 DIMENSIONS = 128
 MOST_QUERY_TOKENS = 256
 MOST_RECORD_TOKENS = 512
 COMMON_PIECE = 6.0
 LEAST_WEIGHT = 0.1
-FORMAT = 1
+FORMAT = 2
+FIELD_SHARES: Mapping[str, float] = {"title": 0.1, "problem": 0.4, "target": 1.0}
 
 
 class TokenEncoder(Protocol):
     """What ``fit`` needs of an encoder; see ``encoder.Encoder``."""
 
     name: str
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special ones left out."""
+        ...
 
     def encode_both(self, texts: Sequence[str], role: str = "query") -> tuple[np.ndarray, list[Any]]:
         """Return unit rows (n, d) and, per text, an object with ``ids``, ``rows`` and ``rarity`` of its tokens."""
@@ -77,10 +84,39 @@ class QueryTokens:
     weights: np.ndarray
 
 
-def query_tokens(space: Space, tokens: Any) -> QueryTokens:
-    """Return what a query asks with, from its raw tokens (``ids``, ``rows``, ``rarity``): the heaviest only."""
-    rows, weights = heaviest(tokens.rows, weights_of(tokens.rarity), MOST_QUERY_TOKENS)
+def query_tokens(
+    space: Space,
+    tokens: Any,
+    counts: Sequence[tuple[str, int]] = (),
+    shares: Mapping[str, float] = FIELD_SHARES,
+) -> QueryTokens:
+    """Return what a query asks with, from its raw tokens (``ids``, ``rows``, ``rarity``): the heaviest only.
+
+    ``counts`` says how many tokens each field has, in order.  A field weighs its share whatever its length: what a need
+    wants to reach tells the right answer from its lookalikes better than what it calls itself.
+    """
+    rarity = weights_of(tokens.rarity)
+    weights = by_field(rarity, counts, shares) if counts else rarity
+    rows, weights = heaviest(tokens.rows, weights, MOST_QUERY_TOKENS)
     return QueryTokens(space.rows(rows, "query"), weights)
+
+
+def by_field(weights: np.ndarray, counts: Sequence[tuple[str, int]], shares: Mapping[str, float]) -> np.ndarray:
+    """Return weights (n,) that sum to its share in every field; tokens beyond the counted ones belong to the last."""
+    shared = np.zeros(len(weights), np.float32)
+    start = 0
+    for place, (name, count) in enumerate(counts):
+        end = len(weights) if place == len(counts) - 1 else min(start + count, len(weights))
+        total = float(weights[start:end].sum())
+        shared[start:end] = shares[name] * weights[start:end] / (total or 1.0)
+        start = end
+    return shared
+
+
+def field_counts(encoder: TokenEncoder, whole: str) -> list[tuple[str, int]]:
+    """Return how many tokens each field of a marked text has, in order."""
+    found = pieces(whole)
+    return list(zip([name for name, _ in found], encoder.count_tokens([text for _, text in found]), strict=True))
 
 
 def record_tokens(space: Space, tokens: Any) -> bytes:
@@ -137,10 +173,13 @@ def unpack(packed: bytes) -> np.ndarray:
     return values * scales[:, None]
 
 
-def similarities(query: np.ndarray, weights: np.ndarray, records: Sequence[np.ndarray]) -> np.ndarray:
+def similarities(
+    query: np.ndarray, weights: np.ndarray, records: Sequence[np.ndarray], ceiling: float = 1.0
+) -> np.ndarray:
     """Return for each record's rows (n_i, k) the weighted mean best similarity of the query's rows (m, k), in -1..1.
 
-    A record without rows, or a query without rows, gives NaN.
+    No token counts for more than ``ceiling``: below 1 a word that is merely repeated is worth no more than a good
+    paraphrase.  A record without rows, or a query without rows, gives NaN.
     """
     scores = np.full(len(records), np.nan, np.float32)
     full = [place for place, rows in enumerate(records) if len(rows)]
@@ -149,7 +188,7 @@ def similarities(query: np.ndarray, weights: np.ndarray, records: Sequence[np.nd
     starts = np.cumsum([0] + [len(records[place]) for place in full])[:-1]
     alike = query @ np.concatenate([records[place] for place in full]).T
     best = np.maximum.reduceat(alike, starts, axis=1)
-    scores[full] = (weights / weights.sum()) @ best
+    scores[full] = (weights / weights.sum()) @ np.minimum(best, np.float32(ceiling))
     return scores
 
 
@@ -189,13 +228,17 @@ def _token_background(space: Space, tokens: Mapping[str, list[Any]]) -> np.ndarr
     )
 
 
-def _stamp() -> str:
-    return f"{FORMAT}:{DIMENSIONS}:{len(''.join(sample.NEEDS))}:{len(''.join(sample.CAPABILITIES))}"
+def stamp() -> str:
+    """Return what names the way in which token rows are made: rows of another stamp are never compared with these."""
+    shares = ",".join(f"{name}={share:g}" for name, share in sorted(FIELD_SHARES.items()))
+    texts = "\n".join((*sample.NEEDS, *sample.CAPABILITIES))
+    described = f"{FORMAT}:{DIMENSIONS}:{COMMON_PIECE:g}:{LEAST_WEIGHT:g}:{shares}:{texts}"
+    return hashlib.sha256(described.encode()).hexdigest()[:6]
 
 
 def _write(space: Space, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    about = {"encoder": space.encoder, "stamp": _stamp(), "background": vars(space.background)}
+    about = {"encoder": space.encoder, "stamp": stamp(), "background": vars(space.background)}
     work = file.with_name(f".{file.name}.{os.getpid()}")
     with work.open("wb") as out:
         np.savez(
@@ -211,7 +254,7 @@ def _read(file: Path) -> Space | None:
     try:
         with np.load(file, allow_pickle=False) as kept:
             about = json.loads(str(kept["about"]))
-            if about["stamp"] != _stamp():
+            if about["stamp"] != stamp():
                 return None
             centres = {"query": kept["query"], "passage": kept["passage"]}
             return Space(about["encoder"], centres, kept["axes"], Background(**about["background"]))

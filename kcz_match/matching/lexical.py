@@ -38,6 +38,7 @@ UNIT = (
 )
 SPACED_UNIT = re.compile(rf"(?<=\d) +(?=(?:{UNIT})(?![a-z0-9-]))")
 NUMBER_UNIT = re.compile(rf"\d+(?:\.\d+)?(?:e-?\d+)?({UNIT})(?:[/^].*)?")
+LOW_CARBON = re.compile(r"3[0-4]\dl")  # stainless steels of the 300 series, not litres
 STOP_WORDS = frozenset(
     "我们 并且 但是 进行 通过 采用 实现 需要 可以 以及 一种 基于 研究 技术 问题 解决 要求 目前 现有 提高 提升 降低 "
     "a an and for in of on or the to with by is".split()
@@ -116,6 +117,13 @@ def is_exact(token: str) -> bool:
     return not token.startswith(PAIR_MARK) and CHINESE.search(token) is None
 
 
+def is_identifier(token: str) -> bool:
+    """Say whether a token names one thing: a model, a standard, a grade, a formula with figures; a value does not."""
+    mixed = any(letter.isdigit() for letter in token) and any(letter.isalpha() for letter in token)
+    is_value = NUMBER_UNIT.fullmatch(token) is not None and LOW_CARBON.fullmatch(token) is None
+    return mixed and is_exact(token) and not is_value
+
+
 def idf(documents: int, holding: int) -> float:
     """Return the rarity of a token: ln(1 + (N - n + ½) / (n + ½)), never negative."""
     return math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
@@ -141,7 +149,7 @@ class _Asked:
     def match(self, score: float, counts: Mapping[str, float]) -> LexicalMatch:
         """Return what a record with these token counts shares with the query."""
         terms = sorted(((word, weight) for word, weight in self.words.items() if word in counts), key=_rarest)
-        exact = sum(weight for word, weight in terms if is_exact(word))
+        exact = sum(weight for word, weight in terms if is_identifier(word))
         coverage = sum(weight for _word, weight in terms) / (sum(self.words.values()) or 1.0)
         return LexicalMatch(score, coverage, exact, tuple(terms))
 

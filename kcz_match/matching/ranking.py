@@ -3,16 +3,19 @@
 Four kinds of evidence, in units of the spread of unrelated texts, so that one table serves any encoder:
 
 - ``tokens``  late interaction over token vectors: the same thing said in other words.  The main one.
-- ``meaning`` mean cosine of the compared fields.
-- ``words``   BM25 relative to the best candidate, times the *trust*: the share of the query's rarity that the best
-  candidate holds, squared.  Where no record speaks the query's language words count for little; where one does, they
-  decide between records that mean nearly the same.
-- ``exact``   rarity of shared model numbers, standards, formulas and the like, up to a ceiling.
+- ``meaning`` mean cosine of the compared fields, times the trust.
+- ``words``   BM25 relative to the best candidate, times the trust.
+- ``exact``   rarity of shared model numbers, standards and the like, up to a ceiling.
+
+The *trust* (0..1) says how far the words of the query can be trusted: it rises with the share of the query's rarity
+that the best candidate holds.  Where no record speaks the query's language, words count for nothing and a repeated word
+is worth no more than a good paraphrase (``ceiling``); where one does, they decide between records that mean nearly the
+same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,10 +31,13 @@ class Weights:
     """The one table of ranking weights; chosen as docs/decisions/0004-fusion.md tells."""
 
     tokens: float = 1.0
-    meaning: float = 0.12
-    words: float = 8.0
-    exact: float = 0.18
+    meaning: float = 0.4
+    words: float = 6.0
+    exact: float = 0.25
     exact_ceiling: float = 8.0
+    token_ceiling: float = 0.75
+    trust_from: float = 0.25
+    trust_to: float = 0.75
     fields: Mapping[str, float] = field(default_factory=lambda: {"whole": 1.0})
 
 
@@ -43,7 +49,8 @@ class LexicalMatch:
     """The shared words of a query and one record.
 
     ``score`` is BM25 (larger is better).  ``coverage`` is the share (0..1) of the query's rarity that the record holds.
-    ``exact`` is the rarity of the shared exact tokens.  ``terms`` are the shared words with their rarity, rarest first.
+    ``exact`` is the rarity of the shared identifiers (models, standards, grades).  ``terms`` are the shared words with
+    their rarity, rarest first.
     """
 
     score: float = 0.0
@@ -86,6 +93,17 @@ def mean_cosine(cosines: Mapping[str, np.ndarray], weights: Mapping[str, float])
     return np.where(total > 0, summed / np.maximum(total, 1e-9), np.nan)
 
 
+def trust(matches: Iterable[LexicalMatch], weights: Weights = WEIGHTS) -> float:
+    """Return how far the words of a query can be trusted (0..1), from what the candidates share with it."""
+    best = max((match.coverage for match in matches), default=0.0)
+    return min(max((best - weights.trust_from) / (weights.trust_to - weights.trust_from), 0.0), 1.0)
+
+
+def ceiling(matches: Iterable[LexicalMatch], weights: Weights = WEIGHTS) -> float:
+    """Return the most that the similarity of one token may count for: 1 where words can be trusted, less where not."""
+    return weights.token_ceiling + (1 - weights.token_ceiling) * trust(matches, weights)
+
+
 def fuse(
     ids: Sequence[int],
     cosines: Mapping[str, np.ndarray],
@@ -106,10 +124,11 @@ def fuse(
     alike = _above_background(np.asarray(token_similarity), background.token_mean, background.token_spread)
     tokens = _with_estimates(alike, above)
     found = [matches.get(record, NO_MATCH) for record in ids]
+    trusted = trust(found, weights)
     parts = {
         "tokens": weights.tokens * tokens,
-        "meaning": weights.meaning * np.nan_to_num(above),
-        "words": weights.words * _words(found),
+        "meaning": weights.meaning * trusted * np.nan_to_num(above),
+        "words": weights.words * trusted * _words(found),
         "exact": weights.exact * np.minimum([match.exact for match in found], weights.exact_ceiling),
     }
     scored = [_scored(place, ids, parts, cosines, token_similarity, found[place]) for place in range(len(ids))]
@@ -130,8 +149,8 @@ def _with_estimates(alike: np.ndarray, above: np.ndarray) -> np.ndarray:
 
 def _words(found: Sequence[LexicalMatch]) -> np.ndarray:
     scores = np.array([match.score for match in found])
-    trust = max(match.coverage for match in found) ** 2
-    return trust * scores / max(float(scores.max()), 1e-9)
+    best: np.ndarray = scores / max(float(scores.max()), 1e-9)
+    return best
 
 
 def _scored(

@@ -16,6 +16,7 @@ import numpy as np
 from kcz_match.matching import late
 from kcz_match.matching.encoder import Encoder, Role
 from kcz_match.matching.late import Background, Space
+from kcz_match.matching.whole import plain_text
 
 
 class RecordEncoder:
@@ -32,8 +33,8 @@ class RecordEncoder:
 
     @property
     def name(self) -> str:
-        """The fingerprint stored with every vector."""
-        return self.encoder.name
+        """The name stored with every row: the model's fingerprint, and the way in which token rows are made of it."""
+        return f"{self.encoder.name}+{late.stamp()}"
 
     @cached_property
     def space(self) -> Space:
@@ -47,11 +48,13 @@ class RecordEncoder:
 
     def encode(self, texts: Sequence[str], role: Role = "query") -> np.ndarray:
         """Return float32 unit rows (n, d), one for each text."""
-        return self.encoder.encode(texts, role)
+        return self.encoder.encode([plain_text(text) for text in texts], role)
 
     def encode_both(self, texts: Sequence[str], role: Role = "query") -> tuple[np.ndarray, list[bytes]]:
         """Return the unit rows (n, d) and, for each text, its token rows as they are stored for this role."""
-        rows, tokens = self.encoder.encode_both(texts, role)
+        rows, tokens = self.encoder.encode_both([plain_text(text) for text in texts], role)
         if role == "passage":
             return rows, [late.record_tokens(self.space, one) for one in tokens]
-        return rows, [late.pack_query(late.query_tokens(self.space, one)) for one in tokens]
+        counts = [late.field_counts(self.encoder, text) for text in texts]
+        asked = [late.query_tokens(self.space, *one) for one in zip(tokens, counts, strict=True)]
+        return rows, [late.pack_query(one) for one in asked]

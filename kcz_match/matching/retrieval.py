@@ -24,21 +24,16 @@ import numpy as np
 from kcz_match.matching import late, ranking
 from kcz_match.matching.late import Background, QueryTokens
 from kcz_match.matching.ranking import WEIGHTS, LexicalMatch, Scored, Weights, band
+from kcz_match.matching.whole import FIELDS, whole_text
 
 __all__ = [
     "FIELDS", "WHOLE", "DenseChannel", "LexicalChannel", "LexicalMatch", "MemoryDense", "Query",
-    "Scored", "Weights", "band", "propose", "rank", "retrieve", "whole_text",
+    "Scored", "Weights", "band", "propose", "rank", "retrieve", "token_similarity", "whole_text",
 ]  # fmt: skip
 
-FIELDS = ("title", "problem", "target")
 WHOLE = "whole"
 DENSE_CANDIDATES = 100
 LEXICAL_CANDIDATES = 60
-
-
-def whole_text(texts: Mapping[str, str]) -> str:
-    """Return the text of the ``whole`` field: the non-empty compared fields in fixed order, one a line."""
-    return "\n".join(texts[name].strip() for name in FIELDS if texts.get(name, "").strip())
 
 
 @dataclass(frozen=True)
@@ -122,18 +117,22 @@ def rank(
     if not ids:
         return []
     cosines = dense.field_scores(query.vectors, ids) if query.vectors else {}
-    alike = _token_similarity(query, dense, ids)
-    return ranking.fuse(ids, cosines, alike, lexical.matches(query.texts, ids), query.background, weights)
-
-
-def _token_similarity(query: Query, dense: DenseChannel, ids: Sequence[int]) -> np.ndarray:
+    matches = lexical.matches(query.texts, ids)
     reader = getattr(dense, "token_rows", None)
-    if query.tokens is None or reader is None:
+    held = reader(ids) if query.tokens is not None and reader is not None else {}
+    alike = token_similarity(query.tokens, held, ids, ranking.ceiling(matches.values(), weights))
+    return ranking.fuse(ids, cosines, alike, matches, query.background, weights)
+
+
+def token_similarity(
+    tokens: QueryTokens | None, held: Mapping[int, bytes], ids: Sequence[int], ceiling: float
+) -> np.ndarray:
+    """Return the late-interaction similarity (len(ids),) with packed rows by id; NaN for an id without rows."""
+    if tokens is None:
         return np.full(len(ids), np.nan, np.float32)
-    held = reader(ids)
-    none = np.zeros((0, query.tokens.rows.shape[1]), np.float32)
+    none = np.zeros((0, tokens.rows.shape[1]), np.float32)
     rows = [late.unpack(held[record]) if record in held else none for record in ids]
-    return late.similarities(query.tokens.rows, query.tokens.weights, rows)
+    return late.similarities(tokens.rows, tokens.weights, rows, ceiling)
 
 
 class MemoryDense:

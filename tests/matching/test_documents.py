@@ -60,7 +60,7 @@ def test_a_field_without_text_is_left_out_and_the_whole_joins_the_others():
     made = documents.build("need", {"title": "甲", "keywords": " ", "problem": None}, [])
 
     assert made.texts == {"title": "甲"}
-    assert made.whole == "甲"
+    assert made.whole == "甲\x1c"
     assert documents.build("need", {}, []).whole == ""
 
 

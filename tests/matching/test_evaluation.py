@@ -6,7 +6,6 @@ import pytest
 
 from kcz_match.matching import evaluation
 from kcz_match.matching.evaluation import BadFolder
-from kcz_match.matching.retrieval import whole_text
 from tests.fakes import FakeEncoder
 
 
@@ -40,18 +39,51 @@ def test_the_result_has_the_agreed_shape_and_leaves_out_queries_without_an_answe
     assert {"encoder", "queries", "documents", "encode_seconds", "query_ms", "runs"} <= set(result)
     assert (result["encoder"], result["queries"], result["documents"]) == ("fake@1", 2, 3)
     assert result["queries_without_answer"] == 1
-    assert list(result["runs"]) == ["dense", "lexical", "fused"]
     perfect = dict.fromkeys(evaluation.METRICS, 1.0)
-    assert result["runs"] == {"dense": perfect, "lexical": perfect, "fused": perfect}
+    assert result["runs"] == dict.fromkeys(("dense", "lexical", "rrf", "whole", "fused"), perfect)
+    assert result["gains"] == dict.fromkeys(("dense", "lexical", "rrf", "whole"), [0.0, 0.0, 0.0])
+    assert result["classes"] == {}
     assert json.loads(json.dumps(result)) == result
 
 
 def test_the_table_names_every_run_and_what_was_left_out(folder):
     text = evaluation.table(evaluation.evaluate(folder, FakeEncoder()))
-    assert [line.split()[0] for line in text.splitlines()] == [
-        "encoder", "documents", "encode", "run", "dense", "lexical", "fused",
+    assert [line.split()[0] for line in text.splitlines() if line] == [
+        "encoder", "documents", "encode", "run", "dense", "lexical", "rrf", "whole", "fused",
+        "strong", "possible", "weak", "queries", "queries",
     ]  # fmt: skip
     assert "(left out) 1" in text
+
+
+def test_queries_are_counted_by_their_class_and_those_of_another_split_left_out(folder):
+    rows = [
+        {"_id": "1", "text": "焊缝检测", "metadata": {"class": "exact", "split": "dev"}},
+        {"_id": "2", "text": "曝气", "metadata": {"class": "paraphrase"}},
+        {"_id": "3", "text": "量子计算", "metadata": {"class": "none"}},
+    ]
+    _write(folder / "queries.jsonl", rows)
+    result = evaluation.evaluate(folder, FakeEncoder())
+    assert {name: one["queries"] for name, one in result["classes"].items()} == {"paraphrase": 1}
+    assert (result["queries"], result["bands"]["without_answer"]["needs"]) == (1, 1)
+    assert "paraphrase        1" in evaluation.table(result)
+    (folder / "qrels" / "other.tsv").write_text("1\ta\t1\n", encoding="utf-8")
+    rows[1]["metadata"]["split"] = rows[2]["metadata"]["split"] = "test"
+    _write(folder / "queries.jsonl", rows)
+    with pytest.raises(BadFolder, match="没有属于“other”的查询"):
+        evaluation.read(folder, "other")
+
+
+def test_a_gain_is_the_mean_difference_with_an_interval_around_it():
+    assert evaluation.gain([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5)
+    mean, low, high = evaluation.gain([1.0, 0.0, 1.0, 1.0], [0.0, 0.5, 1.0, 1.0])
+    assert mean == 0.125
+    assert low < 0 < mean < high
+    assert evaluation.gain([1.0, 0.0], [0.0, 1.0]) == evaluation.gain([1.0, 0.0], [0.0, 1.0])
+
+
+def test_rank_fusion_adds_reciprocal_places_and_breaks_ties_by_the_smaller_id():
+    assert evaluation.rank_fusion([3, 1], [1, 3]) == [1, 3]
+    assert evaluation.rank_fusion([7, 5], [5]) == [5, 7]
 
 
 def test_metrics_follow_trec_eval_with_linear_gain():
@@ -76,6 +108,15 @@ def test_the_products_own_fields_are_compared_when_the_metadata_has_them():
     assert evaluation.compared_texts("检测", "正文", {"discipline": "x"}) == {"title": "检测", "problem": "正文"}
     assert evaluation.compared_texts("", "正文", {"keywords": "焊缝"}) == {"title": "焊缝", "problem": "正文"}
     assert evaluation.compared_texts(" ", "", {}) == {}
+
+
+def test_of_a_plain_query_its_wishes_are_told_apart_as_its_target_and_those_of_a_document_are_not():
+    text = "阀体漏气，一百件退七八件。希望漏检不超过千分之一。"
+    assert evaluation.compared_texts("", text, {}, is_query=True) == {
+        "problem": "阀体漏气，一百件退七八件。", "target": "希望漏检不超过千分之一。",
+    }  # fmt: skip
+    assert evaluation.compared_texts("", text, {}) == {"problem": text}
+    assert evaluation.compared_texts("", "阀体漏气", {}, is_query=True) == {"problem": "阀体漏气"}
 
 
 @pytest.mark.parametrize(
@@ -120,8 +161,8 @@ def test_with_the_real_encoder_the_final_ranking_finds_what_other_words_say(enco
     paraphrased = [line for line in benchmark.queries if line.metadata["class"] == "paraphrase"][:8]
     graded = {key for line in paraphrased for key in benchmark.grades[line.key]}
     documents = [line for line in benchmark.documents if line.key in graded]
-    _write(tmp_path / "corpus.jsonl", [{"_id": one.key, "text": whole_text(one.texts)} for one in documents])
-    _write(tmp_path / "queries.jsonl", [{"_id": one.key, "text": whole_text(one.texts)} for one in paraphrased])
+    _write(tmp_path / "corpus.jsonl", [{"_id": one.key, "text": "\n".join(one.texts.values())} for one in documents])
+    _write(tmp_path / "queries.jsonl", [{"_id": one.key, "text": "\n".join(one.texts.values())} for one in paraphrased])
     rows = [f"{one.key}\t{key}\t{grade}\n" for one in paraphrased for key, grade in benchmark.grades[one.key].items()]
     (tmp_path / "qrels").mkdir()
     (tmp_path / "qrels" / "test.tsv").write_text("".join(rows), encoding="utf-8")

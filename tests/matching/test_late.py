@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kcz_match.matching import late
+from kcz_match.matching.whole import whole_text
 from tests.fakes import FakeEncoder
 
 
@@ -31,6 +32,35 @@ def test_the_similarity_is_the_weighted_mean_of_each_query_tokens_best():
     assert found.tolist()[::2] == [0.5, 1.0]
     assert np.isnan(found[1])
     assert np.isnan(late.similarities(query[:0], np.zeros(0), records)).all()
+
+
+def test_no_token_counts_for_more_than_the_ceiling():
+    query = np.eye(2, dtype=np.float32)
+    records = [np.eye(2, dtype=np.float32)[:1], np.array([[0.6, 0.6]], np.float32)]
+    weights = np.ones(2, np.float32)
+    assert late.similarities(query, weights, records).tolist() == pytest.approx([0.5, 0.6])
+    assert late.similarities(query, weights, records, 0.5).tolist() == pytest.approx([0.25, 0.5])
+
+
+def test_a_field_weighs_its_share_whatever_its_length():
+    weights = np.array([1.0, 1.0, 2.0, 3.0, 5.0], np.float32)
+    shared = late.by_field(weights, [("title", 1), ("target", 2)], {"title": 0.5, "target": 2.0})
+    assert shared.tolist() == pytest.approx([0.5, 0.1818, 0.3636, 0.5454, 0.909], abs=1e-3)
+    assert late.by_field(weights, [("problem", 9)], {"problem": 3.0}).sum() == pytest.approx(3.0)
+    assert late.by_field(weights[:0], [("title", 0), ("problem", 0)], {"title": 1, "problem": 1}).tolist() == []
+
+
+def test_the_fields_of_a_marked_text_are_counted_in_order():
+    whole = whole_text({"title": "漏气", "target": "三十秒内\n挑出来"})
+    assert late.field_counts(FakeEncoder(), whole) == [("title", 2), ("target", 7)]
+    assert late.field_counts(FakeEncoder(), "没有记号") == [("problem", 4)]
+
+
+def test_the_stamp_changes_with_the_way_rows_are_made(monkeypatch):
+    before = late.stamp()
+    assert before == late.stamp()
+    monkeypatch.setattr(late, "FIELD_SHARES", {"title": 1.0, "problem": 1.0, "target": 1.0})
+    assert late.stamp() != before
 
 
 def test_only_the_heaviest_tokens_are_kept_in_their_order():

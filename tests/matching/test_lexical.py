@@ -2,7 +2,7 @@ import pysqlite3
 import pytest
 from sqlalchemy import create_engine
 
-from kcz_match.matching.lexical import DDL, LexicalIndex, idf, pairs, table_name, words
+from kcz_match.matching.lexical import DDL, LexicalIndex, idf, is_identifier, pairs, table_name, words
 
 
 @pytest.fixture
@@ -57,11 +57,21 @@ def test_the_record_with_the_rare_word_comes_first_and_shared_words_carry_their_
     assert set(found) == {7, 8}
 
 
+@pytest.mark.parametrize("token", ["316l", "gb/t31467.3-2015", "35w270", "ncm622", "qt500-14", "iso13485"])
+def test_models_standards_and_grades_are_identifiers(token):
+    assert is_identifier(token)
+
+
+@pytest.mark.parametrize("token", ["0.1%", "30s", "10ppt", "60mg/ml", "1500", "ppt", "焊缝", "_焊缝", "mol"])
+def test_values_units_and_words_are_no_identifiers(token):
+    assert not is_identifier(token)
+
+
 def test_exact_tokens_are_counted_apart(index):
     index.put(1, {"problem": "控制器 S7-1500 通信"})
     index.put(2, {"problem": "控制器通信"})
     found = index.matches({"problem": "S7-1500 通信"}, [1, 2])
-    assert found[1].exact == 3 * idf(2, 1)
+    assert found[1].exact == 2 * idf(2, 1)
     assert found[2].exact == 0.0
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kcz_match.matching.late import Background
-from kcz_match.matching.ranking import LexicalMatch, Scored, Weights, band, fuse, mean_cosine
+from kcz_match.matching.ranking import LexicalMatch, Scored, Weights, band, ceiling, fuse, mean_cosine, trust
 
 NAN = float("nan")
 PLAIN = Background(0.0, 1.0, 0.0, 1.0)
@@ -60,3 +60,20 @@ def test_a_record_found_by_words_alone_has_a_score():
 @pytest.mark.parametrize(("score", "name"), [(8.5, "strong"), (8.4, "possible"), (5.9, "weak"), (4.9, "none")])
 def test_a_band_is_the_first_whose_threshold_the_score_reaches(score, name):
     assert band(Scored(1, score, {})) == name
+
+
+def test_words_are_trusted_as_far_as_the_best_candidate_speaks_the_querys_language():
+    weights = Weights(trust_from=0.2, trust_to=0.6, token_ceiling=0.5)
+    held = [LexicalMatch(coverage=0.1), LexicalMatch(coverage=0.4)]
+    assert trust(held, weights) == pytest.approx(0.5)
+    assert ceiling(held, weights) == pytest.approx(0.75)
+    assert (trust([], weights), ceiling([], weights)) == (0.0, 0.5)
+    assert (trust([LexicalMatch(coverage=0.9)], weights), ceiling([LexicalMatch(coverage=0.9)], weights)) == (1.0, 1.0)
+
+
+def test_words_and_whole_vectors_count_for_nothing_where_words_cannot_be_trusted():
+    cosines = {"whole": np.array([0.9, 0.8], np.float32)}
+    matches = {1: LexicalMatch(score=3.0, coverage=0.05), 2: LexicalMatch(score=9.0, coverage=0.1)}
+    found = fuse([1, 2], cosines, np.array([0.5, 0.4], np.float32), matches, Background(0.8, 0.1, 0.3, 0.1))
+    assert [one.record_id for one in found] == [1, 2]
+    assert [(one.parts["words"], one.parts["meaning"]) for one in found] == [(0.0, 0.0), (0.0, 0.0)]

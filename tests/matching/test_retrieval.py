@@ -4,7 +4,8 @@ import pytest
 
 from kcz_match.matching import late
 from kcz_match.matching.lexical import LexicalIndex
-from kcz_match.matching.retrieval import MemoryDense, Query, retrieve, whole_text
+from kcz_match.matching.retrieval import MemoryDense, Query, retrieve
+from kcz_match.matching.whole import plain_text, whole_text
 from tests.fakes import FakeEncoder
 
 TEXTS = {
@@ -41,7 +42,7 @@ def dense(encoder, space):
 
 
 def _dense(encoder, space, texts, with_tokens=True):
-    whole, tokens = encoder.encode_both([whole_text(one) for one in texts.values()], "passage")
+    whole, tokens = encoder.encode_both([plain_text(whole_text(one)) for one in texts.values()], "passage")
     titles = encoder.encode([one["title"] for one in texts.values()], "passage")
     rows = {"whole": whole, "title": titles, "problem": np.full_like(whole, np.nan)}
     packed = {key: late.record_tokens(space, one) for key, one in zip(texts, tokens, strict=True)}
@@ -54,7 +55,7 @@ def _query(encoder, space, text):
 
 
 def test_the_whole_text_joins_fields_in_fixed_order_and_leaves_out_empty_ones():
-    assert whole_text({"target": "丙", "title": " 甲 ", "problem": "  "}) == "甲\n丙"
+    assert whole_text({"target": "丙", "title": " 甲 ", "problem": "  "}) == "甲\x1c\n丙\x1e"
     assert whole_text({}) == ""
 
 
