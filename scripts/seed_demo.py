@@ -9,17 +9,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from kcz_match import migrating
 from kcz_match.accounts import queries as accounts
 from kcz_match.accounts import service
 from kcz_match.accounts.credit_code import check_digit
 from kcz_match.accounts.models import Organisation
+from kcz_match.brokerage import lists
+from kcz_match.brokerage import service as brokerage
+from kcz_match.brokerage.places import WORTH
 from kcz_match.catalogue import capability_service, need_service
+from kcz_match.catalogue import queries as catalogue
 from kcz_match.catalogue.fields import CAPABILITY_FIELDS, NEED_FIELDS, Claim, Direction, Indicator
 from kcz_match.catalogue.models import Capability, Need
 from kcz_match.catalogue.parsing import parse_values
@@ -28,6 +33,7 @@ from kcz_match.core.calendar import local_day
 from kcz_match.core.db import db, utc_now
 from kcz_match.core.policy import Actor
 from kcz_match.engagements import service as engagements
+from kcz_match.matching import service as matching
 from kcz_match.selection import service as selection
 
 PASSWORD = "Demo-Keji-2026"
@@ -35,6 +41,9 @@ FOLDER = Path(__file__).parent / "demo"
 BASIS = "演示：工作会议纪要第 1 号"
 IN_CREDIT_CODE = {"district": "12", "park": "91", "enterprise": "91", "society": "51", "review_body": "52"}
 NEED_STEPS = {"draft": 0, "submitted": 1, "returned": 1, "rejected": 1, "district_approved": 2}
+LISTS_DECIDED = 40
+REFUSALS = ("too_early", "spec_gap", "too_early", "cost_unclear", "too_vague", "budget")
+PIN_REASON = "演示：区科协走访时双方都有意，先见一面。"
 CAPABILITY_STEPS = {"draft": 0, "submitted": 1, "returned": 1}
 
 
@@ -233,9 +242,36 @@ def seed(say: Callable[[str], None]) -> None:
         raise
 
 
+def decide_matches(say: Callable[[str], None]) -> None:
+    """Store the lists of some open needs and let fictional people decide about them; needs an index of the records.
+
+    In turn a pair is adopted, refused, pinned by the association, and left open.
+    """
+    people, deeds, reasons = Seeder(say), cycle(("adopt", "refuse", "pin", "")), cycle(REFUSALS)
+    decided = 0
+    for need_id in db.session.scalars(_some_open_needs()).all():
+        lists.store_list("need", need_id)
+        db.session.commit()
+        need, stored = db.session.get_one(Need, need_id), lists.current_list("need", need_id)
+        for entry in [one for one in stored.entries if not one.failed and one.band in WORTH] if stored else []:
+            capability, deed = db.session.get_one(Capability, entry.record_id), next(deeds)
+            if deed == "pin":
+                brokerage.pin(need, capability, people.manager(_association(need)), PIN_REASON)
+            elif deed:
+                reason = next(reasons) if deed == "refuse" else ""
+                matching.decide(need, capability, people.manager(need.organisation), deed, reason=reason)
+            decided += bool(deed)
+        db.session.commit()
+    say(f"{decided} decisions on stored lists")
+
+
 def is_empty() -> bool:
     """Say whether the database has no organisation yet."""
     return db.session.scalar(select(Organisation.id).limit(1)) is None
+
+
+def _some_open_needs() -> Select[tuple[int]]:
+    return catalogue.open_needs().with_only_columns(Need.id).order_by(Need.id.desc()).limit(LISTS_DECIDED)
 
 
 def _association(need: Need) -> Organisation:

@@ -69,15 +69,15 @@ class Table:
         return bool(self.chart) and any(row[place].value is not None for row in self.rows for place in drawn)
 
 
-def written(value: Value, form: Form = Form.TEXT) -> str:
+def written(value: Value, form: str = Form.TEXT) -> str:
     """Return a value as a page writes it: 1,234 or 7.5 % or 0.743; nothing as a dash."""
     if value is None:
         return "–"
-    if form is Form.RATE:
+    if form == Form.RATE:
         return f"{100 * float(value):.1f}{THIN}%"
-    if form is Form.SCORE:
+    if form == Form.SCORE:
         return f"{float(value):.3f}"
-    return f"{value:,}" if form is Form.COUNT else str(value)
+    return f"{value:,}" if form == Form.COUNT else str(value)
 
 
 def tables_xlsx(tables: Sequence[Table]) -> bytes:

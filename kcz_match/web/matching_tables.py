@@ -49,8 +49,8 @@ CLASS_WORDS = {
 }
 METRIC_WORDS = {"recall@10": "前 10 条召回率", "ndcg@10": "nDCG@10", "mrr@10": "MRR@10"}
 NOTES = (
-    f"同一对只计一次：以所选范围内最早列出它的那份列表的名次和日期为准；此前已有人处理过的不计。此后{FOLLOW_DAYS}天内的处理才算数，"
-    "“观察未满”的对数还可能变。",
+    "同一对只计一次：以所选范围内最早列出它的那份列表的名次和日期为准；此前已有人处理过的不计。"
+    f"此后 {FOLLOW_DAYS} 天内的处理才算数，“观察未满”的对数还可能变。",
     "命中＝任一方采纳，或发起了对接意向。只算“强”和“可谈”（按匹配程度看的表另列“弱”）；被硬性条件排除的、因名额已满没有推荐的不计。",
 )
 
@@ -239,14 +239,18 @@ def _counted(number: int, href: str) -> Cell:
 
 def _hit_summary(dimension: str, hits: Hits) -> str:
     known = [(tally.rate, value) for value, tally in hits.by[dimension].items() if tally.suggested >= ENOUGH]
-    if len(known) < 2:
-        return "" if known else f"每一{_unit(dimension)}推荐的都不到 {ENOUGH} 对，比率只供参考。"
+    unit = _unit(dimension)
+    if not known:
+        return f"每一{unit}推荐的都不到 {ENOUGH} 对，比率只供参考。"
+    few = "" if len(known) == len(hits.by[dimension]) else f"其余推荐不到 {ENOUGH} 对，比率只供参考。"
     (low, worst), (high, best) = min(known, key=_rate), max(known, key=_rate)
+    if len(known) == 1:
+        return f"{word_of(dimension, best)}的命中率是 {written(high, Form.RATE)}。{few}"
     if low == high:
-        return f"各{_unit(dimension)}的命中率相同：{written(high, Form.RATE)}。"
+        return f"各{unit}的命中率相同：{written(high, Form.RATE)}。{few}"
     return (
         f"命中率最高的是{word_of(dimension, best)}（{written(high, Form.RATE)}），"
-        f"最低的是{word_of(dimension, worst)}（{written(low, Form.RATE)}）。"
+        f"最低的是{word_of(dimension, worst)}（{written(low, Form.RATE)}）。{few}"
     )
 
 

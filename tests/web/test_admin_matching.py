@@ -35,7 +35,7 @@ def told(world):
     offers[2].monthly_capacity = 0
     store(need, [*offers[:2], (offers[2], {"holds_slot": False})], days=10, is_current=True)
     decide(need, offers[0], "adopt", days=5)
-    ask(need, offers[1], days=6, state="declined", answered=4, reason="no_capacity")
+    ask(need, offers[1], days=6, state="declined", answered=4, reason="budget")
     return need, offers
 
 
@@ -92,11 +92,25 @@ def test_rates_stand_beside_their_denominators_and_numbers_lead_to_their_pairs(o
     assert [row[1:5] for row in rows_of(listed, "pairs")] == [["超声判定", "2", "强", "发起意向、不合适"]]
 
 
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (1, "每一名次推荐的都不到 10 对，比率只供参考。"),
+        (10, "第 1 名的命中率是 0.0\u2009%。其余推荐不到 10 对，比率只供参考。"),
+    ],
+)
+def test_rates_of_few_pairs_are_said_to_be_uncertain(world, office, count, sentence):
+    offers = [world.capability(), world.capability(title="另一项")]
+    for number in range(count):
+        store(world.need(title=f"压铸缺陷检测问题 {number}"), offers[: 2 if number == 0 else 1])
+    assert f'<p class="chart-summary">{sentence}</p>' in office.get("/admin/matching").text
+
+
 def test_refusals_are_shown_with_words_shares_and_sides(office, told):
     page = office.get("/admin/matching").text
-    assert rows_of(page, "refusals") == [["时间或人手不足", "1", "100.0\u2009%", "–", "1", "–"]]
-    assert "最多的是“时间或人手不足”：1 次，占 100.0\u2009%" in page
-    listed = rows_of(office.get("/admin/matching/refusals?code=no_capacity&side=capability").text, "refusals")
+    assert rows_of(page, "refusals") == [["预算不符", "1", "100.0\u2009%", "–", "1", "–"]]
+    assert "最多的是“预算不符”：1 次，占 100.0\u2009%" in page
+    listed = rows_of(office.get("/admin/matching/refusals?code=budget&side=capability").text, "refusals")
     assert [row[:2] for row in listed] == [[told[0].title, "超声判定"]]
     assert rows_of(office.get("/admin/matching/refusals?code=nonsense").text, "refusals") == listed
     assert "没有这样的记录" in office.get("/admin/matching/refusals?side=need").text
