@@ -187,11 +187,13 @@ def _notify(record: Record, told: Sequence[_Asking]) -> None:
             jobs.leave("digest_alerts", key=key, run_at=_day_begins(1), rank=3, search_id=one.search.id)
     if not calm:
         return
-    first = calm[0]
+    first = next((one for one in calm if one.met.line.text != record.title), calm[0])
     more = f"等 {len(told)} 个" if len(told) > 1 else ""
-    title = f"{record.lifecycle.label}“{_short(record.title)}”"
-    sentence = f"“{first.met.line.text}”符合您保存的搜索“{_short(name_of(first.search))}”{more}。见{title}。"
-    notify(first.organisation.id, record, sentence)
+    line, kind, search = first.met.line.text, record.lifecycle.label, f"“{_short(name_of(first.search))}”{more}"
+    if line == record.title:
+        notify(first.organisation.id, record, f"“{line}”（{kind}名称）符合您保存的搜索{search}。")
+    else:
+        notify(first.organisation.id, record, f"“{line}”符合您保存的搜索{search}。见{kind}“{_short(record.title)}”。")
 
 
 def _has_brought_enough(search: SavedSearch) -> bool:

@@ -15,7 +15,7 @@ from kcz_match.matching.ranking import LexicalMatch
 from kcz_match.matching.sentences import split
 
 TITLE = "title"
-TITLE_HOLDS = 2.0
+TITLE_HOLDS = 3.0
 
 
 @dataclass(frozen=True)

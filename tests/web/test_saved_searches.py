@@ -242,7 +242,7 @@ def test_unseen_alerts_are_marked_until_somebody_says_so(world, client, keeper):
     client.post(f"/searches/{kept.key}/seen")
 
     page = main_of(client.get(f"/searches/{kept.key}"))
-    assert (page.count(">新<"), "全部标为看过" in page) == (0, False)
+    assert (page.count(">新<"), f"/searches/{kept.key}/seen" in page) == (0, False)
 
 
 def test_alerts_come_in_pages_newest_first(world, client, keeper):
