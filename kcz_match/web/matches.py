@@ -73,8 +73,7 @@ def of_need(key: str) -> str:
     """Show which capabilities answer a need, why, and why not."""
     need = catalogue.need_by_key(key, actor())
     policy_check(need)
-    asked = catalogue.suppliers_in(need.industry) if policy.can(actor(), "need.edit", need) else []
-    return _list_page("matches/of_need.html", need, need=need, experts=asked, **needs.frame(need, "matches"))
+    return _list_page("matches/of_need.html", need, need=need, **needs.frame(need, "matches"))
 
 
 @blueprint.get("/capabilities/<key>/matches")

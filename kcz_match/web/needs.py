@@ -217,6 +217,7 @@ def frame(need: Need, tab: str) -> dict[str, Any]:
     tabs = [("show", "需求", url_for("needs.show", key=need.key), None)]
     if policy.can(who, "match.read", need) and need.published_at is not None:
         tabs.append(("matches", "匹配", url_for("matches.of_need", key=need.key), None))
+        tabs.append(("parts", "子问题", url_for("need_parts.show", key=need.key), None))
     if engagements.interests_of(need, who):
         count = len(engagements.interests_of(need, who))
         tabs.append(("interests", "对接意向", url_for("interests.of_need", key=need.key), count))
