@@ -208,10 +208,10 @@ def _score(asked: _Asked, answer: _Answer, rarity: Mapping[str, float]) -> Score
     cosine, alike = np.nan, np.full(1, np.nan, np.float32)
     if vector is not None and answer.vector is not None:
         cosine = float(vector @ answer.vector)
-    if tokens is not None and answer.tokens is not None:
-        alike = late.similarities(tokens.rows, tokens.weights, [answer.tokens])
-    cosines = {WHOLE: np.array([cosine], np.float32)} if np.isfinite(cosine) else {}
     words = {0: shared(asked.words, answer.words, rarity)}
+    if tokens is not None and answer.tokens is not None:
+        alike = late.similarities(tokens.rows, tokens.weights, [answer.tokens], ranking.ceiling(words.values()))
+    cosines = {WHOLE: np.array([cosine], np.float32)} if np.isfinite(cosine) else {}
     return ranking.fuse([0], cosines, alike, words, engine().encoder.background)[0]
 
 

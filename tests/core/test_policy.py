@@ -199,7 +199,14 @@ def test_exactly_the_expected_roles_may_do_each_action(app, roles, records):
 
 def test_a_member_of_another_unit_may_do_nothing_to_a_record_that_is_not_listed(app, roles, records):
     strangers = ("other society manager", "other district manager", "park manager", "visitor")
-    open_to_all_of_a_kind = {"need.write", "need.import", "capability.write", "interest.send", "search.save", "match.queue"}
+    open_to_all_of_a_kind = {
+        "need.write",
+        "need.import",
+        "capability.write",
+        "interest.send",
+        "search.save",
+        "match.queue",
+    }
     with db.session.no_autoflush:
         may = {
             (name, action)

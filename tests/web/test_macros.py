@@ -176,8 +176,8 @@ def test_the_head_offers_places_by_role(app):
         return re.findall(r'<a href="([^"]+)"', nav)
 
     assert places("as=nobody") == ["/needs", "/capabilities"]
-    assert places("as=one") == ["/", "/needs", "/capabilities", "/interests"]
-    assert places("as=office") == ["/", "/needs", "/capabilities", "/interests", "/admin"]
+    assert places("as=one") == ["/", "/needs", "/capabilities", "/broker", "/interests"]
+    assert places("as=office") == ["/", "/needs", "/capabilities", "/broker", "/interests", "/admin"]
 
 
 def test_the_demo_mark_shows_for_a_demo_organisation_only(app):
