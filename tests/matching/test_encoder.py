@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kcz_match.matching import encoder_build
+from kcz_match.matching import encoder_build, encoder_source, encoder_tokenizer
 from kcz_match.matching.encoder import EncodingError, fingerprint, load, unit_rows
-from kcz_match.matching.encoder_build import BuildError
+from kcz_match.matching.encoder_source import BuildError
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = pytest.mark.encoder
@@ -30,7 +30,7 @@ def test_rows_are_float32_of_length_one_in_the_order_of_the_texts(encoder):
     assert (rows.shape, rows.dtype, encoder.dimension) == ((3, 384), np.float32, 384)
     assert np.linalg.norm(rows, axis=1).tolist() == pytest.approx([1, 1, 1], abs=1e-5)
     alone = np.concatenate([encoder.encode([text], "passage") for text in texts])
-    assert np.abs(rows - alone).max() < 1e-4
+    assert np.abs(rows - alone).max() < 1e-6
     assert encoder.encode([], "query").shape == (0, 384)
 
 
@@ -112,7 +112,7 @@ def test_token_ids_and_vectors_agree_with_the_engine_of_the_package(encoder):
     assert [len(tokenizer("passage: " + text)["input_ids"]) for text in texts] == counts
     few = texts[:24]
     alike = (encoder.encode(few, "passage") * engine.passage(few)).sum(axis=1)
-    assert alike.min() > 0.999
+    assert alike.min() > 0.998
 
 
 @REAL
@@ -142,7 +142,7 @@ def test_blocks_unpack_low_nibbles_first():
     nibbles = bytes((high << 4) | low for low, high in zip(range(16), reversed(range(16)), strict=True))
     packed = np.frombuffer(struct.pack("<e", 0.5) + nibbles, np.uint8)
     expected = [(value - 8) * 0.5 for value in [*range(16), *reversed(range(16))]]
-    assert encoder_build.unpack(packed, 1, 32).tolist() == [expected]
+    assert encoder_source.unpack(packed, 1, 32).tolist() == [expected]
 
 
 CUT = b"E5S1" + struct.pack("<I7ifi", 1, *[1] * 7, 1e-12, 32)
@@ -151,20 +151,20 @@ CUT = b"E5S1" + struct.pack("<I7ifi", 1, *[1] * 7, 1e-12, 32)
 @pytest.mark.parametrize("data", [b"", b"GGUF....", b"E5S1" + b"\0" * 20, CUT])
 def test_another_or_a_cut_file_is_refused(data):
     with pytest.raises(BuildError, match="源文件"):
-        encoder_build.read_container(data)
+        encoder_source.read_container(data)
 
 
 def test_the_code_point_map_is_kept_exactly():
     from tokenizers import normalizers
 
     mapped = {"ａ": "a", "㎜": "mm", "\x0b": "", "\t": " ", "①": "1", "é": "e"}
-    normalizer = normalizers.Precompiled(encoder_build.charsmap(mapped))
+    normalizer = normalizers.Precompiled(encoder_tokenizer.charsmap(mapped))
     assert normalizer.normalize_str("ａ㎜b\x0b\t①漏é") == "ammb 1漏e"
 
 
 @REAL
 def test_the_built_weights_are_those_of_the_source_file(encoder):
     written = json.loads((Path(encoder.location) / "manifest.json").read_text(encoding="utf-8"))
-    source = hashlib.sha256(encoder_build.source_file().read_bytes()).hexdigest()
+    source = hashlib.sha256(encoder_source.source_file().read_bytes()).hexdigest()
     assert written["source_sha256"] == source
-    assert encoder.name.startswith("multilingual-e5-small-q4@")
+    assert encoder.name.startswith("multilingual-e5-small-int8@")
