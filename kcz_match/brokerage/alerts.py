@@ -45,7 +45,7 @@ def alert_searches(kind: str, record_id: int, after: int = 0) -> None:
     tell(kind, record_id, met)
     if last is not None:
         key = f"alert:{kind}:{record_id}:{last}"
-        jobs.leave("alert_searches", key=key, rank=3, kind=kind, record_id=record_id, after=last)
+        jobs.leave("alert_searches", key=key, rank=2, kind=kind, record_id=record_id, after=last)
 
 
 def tell(kind: str, record_id: int, met: Sequence[Met]) -> None:

@@ -151,7 +151,7 @@ def _leave_alerts(kind: str, record_id: int) -> None:
         "alert_searches",
         key=f"alert:{kind}:{record_id}",
         run_at=utc_now() + ALERTS_LATER,
-        rank=3,
+        rank=2,
         kind=kind,
         record_id=record_id,
     )
