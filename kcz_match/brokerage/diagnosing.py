@@ -13,10 +13,9 @@ from typing import Any
 
 from sqlalchemy import Select, or_, select
 
-from kcz_match.brokerage import cutting
 from kcz_match.brokerage.diagnosis import Advice, Diagnosis, Facts, diagnose
 from kcz_match.brokerage.models import NeedDiagnosis
-from kcz_match.brokerage.parts import parts_of
+from kcz_match.brokerage.parts import parts_of, trial_cover
 from kcz_match.brokerage.queries import Recommended, recommended_for
 from kcz_match.catalogue import need_service
 from kcz_match.catalogue import queries as catalogue
@@ -113,6 +112,7 @@ def facts_of(need: Need) -> Facts:
     weightiest = min(advice.warnings, key=lambda one: _weight(one.code), default=None)
     worth = [one.match for one in listed.shown if one.match.band in WORTH]
     asked = {row.capability_id for row in interests}
+    trial = trial_cover(need, poster) if not worth and need.is_listed and not parts_of(need) else None
     return Facts(
         days=(utc_now() - need.state_since).days,
         terms=need_terms(need),
@@ -128,7 +128,8 @@ def facts_of(need: Need) -> Facts:
         accepted=sum(row.state == InterestState.ACCEPTED for row in interests) if _is_engaged(need) else 0,
         expired=states[InterestState.EXPIRED],
         unmet=_unmet(need, worth, poster),
-        parts=0 if parts_of(need) else len(cutting.propose(need.problem, need.target, need.rows)),
+        parts=len(trial.parts) if trial else 0,
+        parts_found=trial.covered if trial else 0,
     )
 
 

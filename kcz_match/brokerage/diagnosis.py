@@ -28,7 +28,6 @@ CAUSES = {
 }
 # What to do about a suggestion, for the page to link: change the text, cut it up, ask somebody, wait, call societies.
 EDIT, SPLIT, ASK, WAIT, CALL = "edit", "split", "ask", "wait", "call"
-FEW_PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Facts:
     and what the capability offers.  ``refusals`` counts reason codes.  ``to_answer`` counts interests that wait for the
     poster, ``waiting`` those that wait for others, ``accepted`` and ``expired`` those that ended so.  ``unmet`` counts
     by the name of a must indicator how many answers miss it.  ``parts`` is the number of sub-problems that the text
-    could be cut into, 0 when it is cut already.
+    could be cut into and ``parts_found`` how many of these somebody answers; 0 when that was not tried.
     """
 
     days: int
@@ -67,6 +66,7 @@ class Facts:
     expired: int = 0
     unmet: Mapping[str, int] = field(default_factory=dict)
     parts: int = 0
+    parts_found: int = 0
 
 
 @dataclass(frozen=True)
@@ -246,9 +246,10 @@ def _filtered(facts: Facts) -> Diagnosis | None:
 
 
 def _no_supply(facts: Facts) -> Diagnosis:
-    reason = "现有的能力里没有够得上的"
-    if facts.parts >= FEW_PARTS:
-        return Diagnosis("no_supply", reason, f"难题里像是有 {facts.parts} 件事，拆开来分别找，可能各有人做", SPLIT)
+    reason = "现有的能力里没有够得上整条需求的"
+    if facts.parts_found:
+        found = f"拆成 {facts.parts} 个子问题分别找：其中 {facts.parts_found} 个有够得上的能力"
+        return Diagnosis("no_supply", reason, found, SPLIT)
     return Diagnosis("no_supply", reason, "请学会看一看这条需求，并保存搜索，有新能力发布时会通知您", CALL)
 
 

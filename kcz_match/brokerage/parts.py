@@ -166,8 +166,17 @@ def cover_of(need: Need, actor: Actor) -> PartsCover | None:
     """
     policy.require(actor, "match.read", need)
     sentences = parts_of(need)
-    if not sentences:
-        return None
+    return _cover(need, sentences, actor) if sentences else None
+
+
+def trial_cover(need: Need, actor: Actor) -> PartsCover | None:
+    """Return who would cover the proposed parts of a need, None when there is nothing to propose; nothing is kept."""
+    policy.require(actor, "match.read", need)
+    sentences = suggest_parts(need)
+    return _cover(need, sentences, actor) if sentences else None
+
+
+def _cover(need: Need, sentences: Sequence[str], actor: Actor) -> PartsCover:
     asking = [_asking(sentence, need.rows) for sentence in sentences]
     queries = vectors.queries(engine().encoder, asking)
     found = _found(queries, actor) if need.is_listed else [[] for _ in queries]

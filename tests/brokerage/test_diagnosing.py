@@ -8,7 +8,7 @@ import time_machine
 from sqlalchemy import select
 
 from kcz_match import worker
-from kcz_match.brokerage import diagnosing
+from kcz_match.brokerage import diagnosing, parts
 from kcz_match.brokerage.models import MatchVeto, NeedDiagnosis
 from kcz_match.catalogue import need_service
 from kcz_match.core import jobs
@@ -16,9 +16,17 @@ from kcz_match.core.db import db, utc_now
 from kcz_match.core.notify import Notice
 from kcz_match.engagements import service as engagements
 from kcz_match.matching import service as matching
+from tests.brokerage.test_parts import LEAK
 from tests.web.test_matches import ALIKE, index_everything
 
 ASKING = {"cooperation": "合作开发", "unclear": "", "about_us": "示例单位"}
+
+
+FAR = (
+    "展馆讲解机器人听不清观众带口音的提问",
+    "荔枝运输三天以后褐变严重商超拒收",
+    "岸桥防风锚定在台风来之前费时费力",
+)
 
 
 @contextlib.contextmanager
@@ -58,7 +66,7 @@ def test_the_poster_is_told_cause_and_suggestion_and_nobody_else_is(world, need)
     with days_later(31):
         diagnose()
     (row,) = kept()
-    assert (row.need_id, row.cause, row.figures["days"], row.figures["deed"]) == (need.id, "no_supply", 31, "split")
+    assert (row.need_id, row.cause, row.figures["days"], row.figures["deed"]) == (need.id, "no_supply", 31, "call")
     (told,) = news_of(world.enterprise)
     assert need.title in told and "没有供给" in told and row.suggestion in told
     for unit in (world.society, world.district, world.park, world.office):
@@ -112,6 +120,19 @@ def test_a_filter_that_alone_keeps_answers_out_is_the_cause_and_its_step_the_sug
     assert (found.cause, found.field) == ("filtered", "min_trl")
     assert found.suggestion == "把最低成熟度由 9 级放宽到 7 级，可多出 1 项"
     assert kept() == []
+
+
+def test_where_nobody_answers_the_whole_it_is_told_how_many_of_its_parts_find_somebody(world):
+    need = world.need(problem=f"{LEAK}。" + "".join(f"{line}。" for line in FAR), target="全部解决。")
+    world.capability(title="油封", keywords="油封", problem=f"{LEAK}。", method="滚压。", rows=())
+    index_everything()
+    found = diagnosing.diagnosis_of(need)
+    assert (found.cause, found.deed, found.suggestion) == (
+        "no_supply",
+        "split",
+        "拆成 4 个子问题分别找：其中 1 个有够得上的能力",
+    )
+    assert parts.parts_of(need) == []
 
 
 def test_an_avoided_or_vetoed_answer_is_in_no_figure(world):

@@ -26,8 +26,8 @@ def facts(**more):
     ("given", "cause", "field", "deed", "suggestion"),
     [
         ({}, "no_supply", "", "call", "请学会看一看这条需求，并保存搜索，有新能力发布时会通知您"),
-        ({"parts": 3}, "no_supply", "", "split", "难题里像是有 3 件事，拆开来分别找，可能各有人做"),
-        ({"parts": 1}, "no_supply", "", "call", "请学会看一看这条需求，并保存搜索，有新能力发布时会通知您"),
+        ({"parts": 3, "parts_found": 2}, "no_supply", "", "split", "拆成 3 个子问题分别找：其中 2 个有够得上的能力"),
+        ({"parts": 3}, "no_supply", "", "call", "请学会看一看这条需求，并保存搜索，有新能力发布时会通知您"),
         (
             {"excluded": [("trl", offer(trl=5))] * 3},
             "filtered",
