@@ -120,8 +120,22 @@ def is_exact(token: str) -> bool:
 def is_identifier(token: str) -> bool:
     """Say whether a token names one thing: a model, a standard, a grade, a formula with figures; a value does not."""
     mixed = any(letter.isdigit() for letter in token) and any(letter.isalpha() for letter in token)
-    is_value = NUMBER_UNIT.fullmatch(token) is not None and LOW_CARBON.fullmatch(token) is None
-    return mixed and is_exact(token) and not is_value
+    has_unit = NUMBER_UNIT.fullmatch(token) is not None and LOW_CARBON.fullmatch(token) is None
+    return mixed and is_exact(token) and not has_unit
+
+
+def exact_words(asked: Iterable[str], title: str) -> frozenset[str]:
+    """Return those of the ``asked`` words that decide by themselves: identifiers, and values that stand in the title.
+
+    A value elsewhere (a limit, a count) is met by chance; in a title (``-60℃ 冷库``) it says which thing is meant.
+    """
+    named = set(words(title))
+    return frozenset(word for word in asked if is_identifier(word) or (word in named and is_value(word)))
+
+
+def is_value(token: str) -> bool:
+    """Say whether a token is a figure with its sign or unit; a bare figure is none."""
+    return is_exact(token) and any(letter.isdigit() for letter in token) and not token.isdigit()
 
 
 def idf(documents: int, holding: int) -> float:
@@ -131,10 +145,13 @@ def idf(documents: int, holding: int) -> float:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A query's words with their rarity, and its tokens (words and pairs) that the table holds, rarest first."""
+    """A query's words with their rarity, its tokens (words and pairs) that the table holds, rarest first, and which of
+    its words name one exact thing.
+    """
 
     words: Mapping[str, float]
     rarity: Mapping[str, float]
+    exact: frozenset[str] = frozenset()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -149,7 +166,7 @@ class _Asked:
     def match(self, score: float, counts: Mapping[str, float]) -> LexicalMatch:
         """Return what a record with these token counts shares with the query."""
         terms = sorted(((word, weight) for word, weight in self.words.items() if word in counts), key=_rarest)
-        exact = sum(weight for word, weight in terms if is_identifier(word))
+        exact = sum(weight for word, weight in terms if word in self.exact)
         coverage = sum(weight for _word, weight in terms) / (sum(self.words.values()) or 1.0)
         return LexicalMatch(score, coverage, exact, tuple(terms))
 
@@ -257,7 +274,8 @@ class LexicalIndex:
         documents = self.count()
         known = sorted((token for token, count in held.items() if count), key=lambda token: (held[token], token))
         rarity = {token: idf(documents, held[token]) for token in known}
-        return _Asked({word: idf(documents, held[word]) for word in asked_words}, rarity)
+        exact = exact_words(asked_words, texts.get("title", ""))
+        return _Asked({word: idf(documents, held[word]) for word in asked_words}, rarity, exact)
 
 
 def _counts(columns: Sequence[Sequence[str]], wanted: Mapping[str, float]) -> dict[str, float]:

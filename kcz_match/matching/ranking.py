@@ -5,7 +5,7 @@ Four kinds of evidence, in units of the spread of unrelated texts, so that one t
 - ``tokens``  late interaction over token vectors: the same thing said in other words.  The main one.
 - ``meaning`` mean cosine of the compared fields, times the trust.
 - ``words``   BM25 relative to the best candidate, times the trust.
-- ``exact``   rarity of shared model numbers, standards and the like, up to a ceiling.
+- ``exact``   rarity of shared model numbers, standards, and values of the title, up to a ceiling.
 
 The *trust* (0..1) says how far the words of the query can be trusted: it rises with the share of the query's rarity
 that the best candidate holds.  Where no record speaks the query's language, words count for nothing and a repeated word
@@ -33,7 +33,7 @@ class Weights:
     tokens: float = 1.0
     meaning: float = 0.4
     words: float = 6.0
-    exact: float = 0.25
+    exact: float = 0.2
     exact_ceiling: float = 8.0
     token_ceiling: float = 0.75
     trust_from: float = 0.25
@@ -49,8 +49,8 @@ class LexicalMatch:
     """The shared words of a query and one record.
 
     ``score`` is BM25 (larger is better).  ``coverage`` is the share (0..1) of the query's rarity that the record holds.
-    ``exact`` is the rarity of the shared identifiers (models, standards, grades).  ``terms`` are the shared words with
-    their rarity, rarest first.
+    ``exact`` is the rarity of the shared identifiers and values of the title (``lexical.exact_words``).  ``terms`` are
+    the shared words with their rarity, rarest first.
     """
 
     score: float = 0.0

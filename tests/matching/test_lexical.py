@@ -2,7 +2,7 @@ import pysqlite3
 import pytest
 from sqlalchemy import create_engine
 
-from kcz_match.matching.lexical import DDL, LexicalIndex, idf, is_identifier, pairs, table_name, words
+from kcz_match.matching.lexical import DDL, LexicalIndex, exact_words, idf, is_identifier, pairs, table_name, words
 
 
 @pytest.fixture
@@ -65,6 +65,12 @@ def test_models_standards_and_grades_are_identifiers(token):
 @pytest.mark.parametrize("token", ["0.1%", "30s", "10ppt", "60mg/ml", "1500", "ppt", "焊缝", "_焊缝", "mol"])
 def test_values_units_and_words_are_no_identifiers(token):
     assert not is_identifier(token)
+
+
+def test_a_value_decides_where_it_stands_in_the_title_and_not_elsewhere():
+    asked = words("-60℃ 冷库 降温 误差 0.1% 2000 1550nm 35w270")
+    assert exact_words(asked, "-60℃冷库2000 1550nm") == {"60°c", "1550nm", "35w270"}
+    assert exact_words(asked, "冷库") == {"35w270"}
 
 
 def test_exact_tokens_are_counted_apart(index):
