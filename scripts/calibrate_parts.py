@@ -2,23 +2,23 @@
 
     python scripts/calibrate_parts.py
 
-Labelled needs (the demo needs and tests/data/match-small) are put together by threes at random, as if one need held
-three sub-problems.  Each sentence of their problems then asks alone, and once more after the joined titles.  ``other``
-is the share of answers that belong to another of the three.  An answer counts as right when it answers the need that
-the sentence comes from, so the figures are on the careful side.  Takes some minutes; touches no database.
+Labelled needs (the demo needs, the dev half of tests/data/match) are put together by threes at random, as if one need
+held three sub-problems.  Each sentence of their problems then asks alone, and once more after the joined titles.
+``other`` is the share of answers that belong to another of the three.  An answer counts as right when it answers the
+need that the sentence comes from, so the figures are on the careful side.  Takes some minutes; touches no database.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pysqlite3
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -26,13 +26,10 @@ sys.path.insert(0, str(ROOT))
 import calibrate_bands  # noqa: E402 - the path must be set first
 
 from kcz_match.matching import encoder, evaluation, late  # noqa: E402 - the path must be set first
-from kcz_match.matching.retrieval import WHOLE, Query, retrieve  # noqa: E402 - the path must be set first
-from kcz_match.matching.sentences import split  # noqa: E402 - the path must be set first
-from kcz_match.matching.whole import plain_text, whole_text  # noqa: E402 - the path must be set first
+from kcz_match.matching.sentences import split as sentences  # noqa: E402 - the path must be set first
 
 SCORES = (10, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)
 SHORTEST, LONGEST = 10, 200
-DEPTH = 30
 
 
 class Asked(NamedTuple):
@@ -55,7 +52,7 @@ def sentences_of(benchmark: evaluation.Benchmark) -> list[Asked]:
         for line in three:
             problem = str(line.metadata.get("problem") or line.texts["problem"]).split("\n")[0][:LONGEST]
             others = tuple(other.key for other in three if other is not line)
-            pieces = [piece for piece in split(problem) if len(piece) >= SHORTEST] or [problem]
+            pieces = [piece for piece in sentences(problem) if len(piece) >= SHORTEST] or [problem]
             found += [Asked(line.key, others, title, piece) for piece in pieces]
     return found
 
@@ -86,20 +83,19 @@ def table(benchmark: evaluation.Benchmark, asked: Sequence[Asked], found: Sequen
     return "\n".join(lines)
 
 
-def answers(
-    texts: Sequence[Mapping[str, str]], model: encoder.Encoder, space: late.Space, channels: tuple, keys: Sequence[str]
-) -> list[list[tuple[float, str]]]:
-    """Return (score, capability) for each asking text, best first."""
-    wholes = sorted({whole_text(one) for one in texts})
-    rows, tokens = model.encode_both([plain_text(one) for one in wholes], "query")
-    place = {whole: number for number, whole in enumerate(wholes)}
-    found = []
-    for one in texts:
-        number = place[whole_text(one)]
-        packed = late.query_tokens(space, tokens[number], late.field_counts(model, wholes[number]))
-        query = Query(one, {WHOLE: rows[number]}, packed, space.background)
-        found.append([(each.score, keys[each.record_id]) for each in retrieve(query, *channels, DEPTH)])
-    return found
+def folder_of(place: Path, asked: Sequence[Asked], titled: bool, split: str, home: Path) -> Path:
+    """Write the sentences as the queries of a labelled folder beside the documents of another, and return it."""
+    home.mkdir()
+    shutil.copy(place / "corpus.jsonl", home)
+    (home / "qrels").mkdir()
+    (home / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n", encoding="utf-8")
+    rows = [
+        {"_id": str(number), "title": one.title if titled else "", "text": "", "metadata": {"problem": one.sentence}}
+        for number, one in enumerate(asked)
+    ]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (home / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return home
 
 
 def _fits(benchmark: evaluation.Benchmark, need: str, key: str) -> bool:
@@ -111,21 +107,20 @@ def main() -> None:
     model = encoder.load(ROOT / "indexes" / "encoder")
     space = late.fit(model)
     with tempfile.TemporaryDirectory() as folder:
-        demo = calibrate_bands.demo_folder(Path(folder))
-        for name, place in (("demo", demo), ("match-small", ROOT / "tests/data/match-small")):
-            benchmark = evaluation.read(place)
+        (Path(folder) / "demo").mkdir()
+        demo = calibrate_bands.demo_folder(Path(folder) / "demo")
+        for name, place, split in (("demo", demo, "test"), ("match", ROOT / "tests/data/match", "dev")):
+            benchmark = evaluation.read(place, split)
             asked = sentences_of(benchmark)
-            with closing(pysqlite3.connect(":memory:")) as connection:
-                dense = evaluation.dense_channel(benchmark.documents, model, space)
-                channels = (dense, evaluation.lexical_channel(benchmark.documents, connection))
-                keys = [line.key for line in benchmark.documents]
-                for how, title in (("sentence alone", False), ("after the titles of all three", True)):
-                    texts = [{"title": one.title} if title else {} for one in asked]
-                    texts = [text | {"problem": one.sentence} for text, one in zip(texts, asked, strict=True)]
-                    found = answers(texts, model, space, channels, keys)
-                    print(
-                        f"\n{name}, {how}: {len(asked)} sentences", table(benchmark, asked, found), sep="\n", flush=True
-                    )
+            for how, titled in (("sentence alone", False), ("after the titles of all three", True)):
+                home = folder_of(place, asked, titled, split, Path(folder) / f"{name}-{titled}")
+                ranked = evaluation.rank(home, model, space, split=split)
+                keys = [line.key for line in ranked.benchmark.documents]
+                found = [
+                    [(one.score, keys[one.record_id]) for one in ranked.scored[str(number)]]
+                    for number in range(len(asked))
+                ]
+                print(f"\n{name}, {how}: {len(asked)} sentences", table(benchmark, asked, found), sep="\n", flush=True)
 
 
 if __name__ == "__main__":
