@@ -13,17 +13,23 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kcz_match.catalogue.fields import Claim, Direction, Indicator  # noqa: E402 - the path must be set first
-from kcz_match.matching import encoder, evaluation, late  # noqa: E402 - the path must be set first
+from kcz_match.matching import encoder, evaluation, late, ranking  # noqa: E402 - the path must be set first
 from kcz_match.matching.sentences import split  # noqa: E402 - the path must be set first
 
+CHANCES = (0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
+FOLDS = 5
 SCORES = (10, 9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5, 4.5, 4)
 PERCENTILES = (5, 25, 50, 75, 84, 95, 99)
 LISTED = {"published", "stale", "matching", "diagnosing"}
@@ -63,6 +69,64 @@ def score_table(ranked: evaluation.Ranked) -> list[str]:
             f"{least:>6} {len(kept):>8} {hits / max(1, len(kept)):>6.2f} {hits / right:>6.2f} "
             f"{f'{wrong} of {len(hopeless)}':>36}"
         )
+    return lines
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the first answers of one need stand in its list: above the field and ahead (n, 2), and which are right."""
+
+    name: str
+    is_answerable: bool
+    stands: np.ndarray
+    is_right: np.ndarray
+
+
+def standings(name: str, ranked: evaluation.Ranked) -> list[Standing]:
+    """Return the standing of the first ten answers of every need."""
+    keys = [line.key for line in ranked.benchmark.documents]
+    found = []
+    for query, answers in ranked.scored.items():
+        grades = ranked.benchmark.grades.get(query, {})
+        above, lead = ranking.standing(np.array([one.score for one in answers]))
+        right = np.array([grades.get(keys[one.record_id], 0) > 0 for one in answers[:10]])
+        found.append(Standing(name, any(grades.values()), np.column_stack([above, lead])[:10], right))
+    return found
+
+
+def fitted(some: Sequence[Standing]) -> np.ndarray:
+    """Return the constants (start, by_above, by_lead) of the logistic curve; every set of needs weighs alike."""
+    sizes = {name: sum(one.name == name for one in some) for name in {one.name for one in some}}
+    weights = np.concatenate([np.full(len(one.is_right), 1 / sizes[one.name]) for one in some]) * len(some) / len(sizes)
+    stands = np.concatenate([one.stands for one in some])
+    right = np.concatenate([one.is_right for one in some])
+
+    def loss(values: np.ndarray) -> float:
+        likely = expit(values[0] + stands @ values[1:])
+        sure = np.where(right, likely, 1 - likely)
+        return float(-(weights * np.log(sure + 1e-9)).sum() + 0.5 * (values[1:] ** 2).sum())
+
+    return minimize(loss, np.array([-3.0, 1.0, 1.0])).x
+
+
+def chance_table(every: Sequence[Standing]) -> list[str]:
+    """Return a line per chance and set, each need judged by constants that were fitted without it (five folds)."""
+    folds = np.random.default_rng(7).permutation(len(every)) % FOLDS
+    held: list[tuple[Standing, np.ndarray]] = []
+    for fold in range(FOLDS):
+        start, *slopes = fitted([one for one, place in zip(every, folds, strict=True) if place != fold])
+        held += [
+            (one, expit(start + one.stands @ slopes)) for one, place in zip(every, folds, strict=True) if place == fold
+        ]
+    lines = [f"{'chance':>6}  set                answers  right  needs without any fit that get one"]
+    for least in CHANCES:
+        for name in sorted({one.name for one in every}):
+            mine = [(one, likely >= least) for one, likely in held if one.name == name]
+            answers = sum(int(kept.sum()) for _, kept in mine)
+            right = sum(int(one.is_right[kept].sum()) for one, kept in mine)
+            hopeless = [kept.any() for one, kept in mine if not one.is_answerable]
+            share = f"{right / max(1, answers):>5.2f}"
+            lines.append(f"{least:>6}  {name:<18} {answers:>7}  {share}  {sum(hopeless)} of {len(hopeless)}")
     return lines
 
 
@@ -126,11 +190,15 @@ def main() -> None:
             ("match-small", ROOT / "tests/data/match-small", "test"),
             ("match, dev split", ROOT / "tests/data/match", "dev"),
         )
+        every: list[Standing] = []
         for name, place, half in sets:
             ranked = evaluation.rank(place, model, space, split=half)
+            every += standings(name, ranked)
             needs, offers = len(ranked.benchmark.queries), len(ranked.benchmark.documents)
             print(f"\n{name}: {needs} needs, {offers} capabilities", *score_table(ranked), sep="\n")
             print(*sentence_table(ranked.benchmark, model), sep="\n")
+        print("\nchances, by constants fitted without the need", *chance_table(every), sep="\n")
+        print("fitted on all:", np.round(fitted(every), 3).tolist(), " in force:", ranking.CHANCE_OF)
 
 
 if __name__ == "__main__":

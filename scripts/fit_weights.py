@@ -55,7 +55,7 @@ Choice = dict[str, float]
 
 @dataclass(frozen=True)
 class Case:
-    """One need with all that its ranking rests on: token similarities (m, c) of its candidates, weights by field, words."""
+    """One need with all that its ranking rests on: token similarities (m, c) of its candidates, their words, grades."""
 
     group: str
     grades: np.ndarray

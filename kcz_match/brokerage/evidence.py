@@ -26,7 +26,7 @@ def packed(scored: Scored, *, with_terms: bool = True) -> dict[str, Any]:
     kept = {
         "cosines": dict(scored.cosines),
         "token_similarity": None if math.isnan(scored.token_similarity) else scored.token_similarity,
-        "words": [words.score, words.coverage, words.exact],
+        "words": [words.score, words.coverage, words.exact, words.named],
     }
     return kept | {"terms": [list(term) for term in words.terms]} if with_terms else kept
 
@@ -34,8 +34,8 @@ def packed(scored: Scored, *, with_terms: bool = True) -> dict[str, Any]:
 def words_of(evidence: Evidence) -> LexicalMatch:
     """Return the shared words as the ranking takes them."""
     terms = tuple((str(term), float(rarity)) for term, rarity in evidence.get("terms", ()))
-    score, coverage, exact = evidence["words"]
-    return LexicalMatch(score, coverage, exact, terms)
+    score, coverage, exact, *named = evidence["words"]
+    return LexicalMatch(score, coverage, exact, terms, named[0] if named else 0.0)
 
 
 def ranked(evidence: Mapping[int, Evidence], weights: Weights, background: Background) -> list[Scored]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kcz_match.matching.lexical import is_exact, pairs, words
+from kcz_match.matching.lexical import is_identifier, pairs, words
 from kcz_match.matching.ranking import LexicalMatch
 from kcz_match.matching.sentences import split
 
@@ -41,7 +41,7 @@ def shared(asked: Sequence[str], held: frozenset[str], rarity: Mapping[str, floa
     terms = sorted(((word, rarity[word]) for word in dict.fromkeys(asked) if word in held), key=lambda one: -one[1])
     whole = sum(rarity[word] for word in dict.fromkeys(asked)) or 1.0
     coverage = sum(weight for _, weight in terms) / whole
-    return LexicalMatch(coverage, coverage, sum(weight for word, weight in terms if is_exact(word)), tuple(terms))
+    return LexicalMatch(coverage, coverage, sum(weight for word, weight in terms if is_identifier(word)), tuple(terms))
 
 
 def line_that_met(

@@ -62,7 +62,7 @@ class Answer:
     @property
     def band(self) -> str:
         """强 or 可谈, on the scale of parts."""
-        return ranking.band(self.scored, BANDS)
+        return ranking.band_by_score(self.scored, BANDS)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _found(queries: Sequence[Query], actor: Actor) -> list[list[Scored]]:
     channel = engine().index.channel("capability", tier)
     words = LexicalIndex(db.session.connection(), "capability", tier)
     return [
-        [one for one in retrieve(query, channel, words, MOST_ANSWERS) if ranking.band(one, BANDS) != "none"]
+        [one for one in retrieve(query, channel, words, MOST_ANSWERS) if ranking.band_by_score(one, BANDS) != "none"]
         for query in queries
     ]
 

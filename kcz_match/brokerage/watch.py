@@ -217,7 +217,7 @@ def _score(asked: _Asked, answer: _Answer, rarity: Mapping[str, float]) -> Score
 
 def _meets(asked: _Asked, scored: Scored) -> bool:
     if asked.is_need:
-        return ranking.band(scored) in ENOUGH_FOR_NEED
+        return ranking.band_by_score(scored) in ENOUGH_FOR_NEED
     return scored.words.coverage >= ENOUGH_WORDS or scored.parts["tokens"] + scored.parts["meaning"] >= NEAR
 
 

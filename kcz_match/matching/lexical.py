@@ -152,6 +152,7 @@ class _Asked:
     words: Mapping[str, float]
     rarity: Mapping[str, float]
     exact: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -168,7 +169,8 @@ class _Asked:
         terms = sorted(((word, weight) for word, weight in self.words.items() if word in counts), key=_rarest)
         exact = sum(weight for word, weight in terms if word in self.exact)
         coverage = sum(weight for _word, weight in terms) / (sum(self.words.values()) or 1.0)
-        return LexicalMatch(score, coverage, exact, tuple(terms))
+        named = sum(weight for word, weight in terms if word in self.named)
+        return LexicalMatch(score, coverage, exact, tuple(terms), named)
 
 
 def _rarest(term: tuple[str, float]) -> tuple[float, str]:
@@ -275,7 +277,8 @@ class LexicalIndex:
         known = sorted((token for token, count in held.items() if count), key=lambda token: (held[token], token))
         rarity = {token: idf(documents, held[token]) for token in known}
         exact = exact_words(asked_words, texts.get("title", ""))
-        return _Asked({word: idf(documents, held[word]) for word in asked_words}, rarity, exact)
+        named = exact & set(words(texts.get("title", "")))
+        return _Asked({word: idf(documents, held[word]) for word in asked_words}, rarity, exact, named)
 
 
 def _counts(columns: Sequence[Sequence[str]], wanted: Mapping[str, float]) -> dict[str, float]:

@@ -162,7 +162,7 @@ def similar_needs(
     """Return needs the actor may know of that are like a typed one; ``but`` is the key of the typed one itself."""
     document = documents.build("need", values, rows)  # type: ignore[arg-type]
     answers = _answers(document, "need", actor, catalogue.needs_visible_to(actor))
-    hits = [Hit(need, ranking.band(one), one) for one, need in answers if need.key != but]
+    hits = [Hit(need, ranking.band_by_score(one), one) for one, need in answers if need.key != but]
     return [hit for hit in hits if hit.band in ("strong", "possible")][:limit]
 
 
@@ -178,7 +178,7 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
         return Found([])
     visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
     answers = _answers(document, kind, actor, visible)
-    hits = [Hit(record, ranking.band(one), one, _readable_problem(record, actor)) for one, record in answers]
+    hits = [Hit(record, ranking.band_by_score(one), one, _readable_problem(record, actor)) for one, record in answers]
     unworded = [hit for hit in hits if not hit.terms and hit.is_near][:MOST_UNWORDED]
     hits = [hit for hit in hits if hit.terms or hit in unworded][:MOST_HITS]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))

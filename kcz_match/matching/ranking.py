@@ -49,14 +49,15 @@ class LexicalMatch:
     """The shared words of a query and one record.
 
     ``score`` is BM25 (larger is better).  ``coverage`` is the share (0..1) of the query's rarity that the record holds.
-    ``exact`` is the rarity of the shared identifiers and values of the title (``lexical.exact_words``).  ``terms`` are
-    the shared words with their rarity, rarest first.
+    ``exact`` is the rarity of the shared identifiers and values of the title (``lexical.exact_words``), ``named``
+    of those that stand in the title.  ``terms`` are the shared words with their rarity, rarest first.
     """
 
     score: float = 0.0
     coverage: float = 0.0
     exact: float = 0.0
     terms: tuple[tuple[str, float], ...] = ()
+    named: float = 0.0
 
 
 NO_MATCH = LexicalMatch()
@@ -67,7 +68,7 @@ class Scored:
     """One answer: the record, its score, the parts that sum to it, and the raw evidence for explanations.
 
     ``cosines`` holds the cosine by field (only fields both sides have), ``token_similarity`` is NaN when the record has
-    no stored token rows yet.
+    no stored token rows yet.  ``chance`` is that of being a right answer, see ``chances``.
     """
 
     record_id: int
@@ -76,6 +77,7 @@ class Scored:
     cosines: Mapping[str, float] = field(default_factory=dict)
     token_similarity: float = float("nan")
     words: LexicalMatch = NO_MATCH
+    chance: float = float("nan")
 
     @property
     def terms(self) -> tuple[tuple[str, float], ...]:
@@ -131,7 +133,11 @@ def fuse(
         "words": weights.words * trusted * _words(found),
         "exact": weights.exact * np.minimum([match.exact for match in found], weights.exact_ceiling),
     }
-    scored = [_scored(place, ids, parts, cosines, token_similarity, found[place]) for place in range(len(ids))]
+    likely = chances(np.sum(list(parts.values()), axis=0), np.array([match.named for match in found]))
+    scored = [
+        _scored(place, ids, parts, cosines, token_similarity, found[place], float(likely[place]))
+        for place in range(len(ids))
+    ]
     return sorted(scored, key=lambda one: (-one.score, one.record_id))
 
 
@@ -160,18 +166,58 @@ def _scored(
     cosines: Mapping[str, np.ndarray],
     token_similarity: np.ndarray,
     match: LexicalMatch,
+    chance: float,
 ) -> Scored:
     mine = {name: float(values[place]) for name, values in parts.items()}
     fields = {name: float(values[place]) for name, values in cosines.items() if np.isfinite(values[place])}
-    return Scored(ids[place], sum(mine.values()), mine, fields, float(token_similarity[place]), match)
+    return Scored(ids[place], sum(mine.values()), mine, fields, float(token_similarity[place]), match, chance)
 
 
 BANDS: tuple[tuple[str, float], ...] = (("strong", 8.5), ("possible", 6.0), ("weak", 5.0))
+CHANCES: tuple[tuple[str, float], ...] = (("strong", 0.9), ("possible", 0.5), ("weak", 0.2))
+CHANCE_OF = (-2.86, 0.435, 0.83)
+LEADERS, FIELD_SIZE, LEAST_FIELD, FARTHEST_LEAD = 3, 50, 20, 3.0
+MISSED, CHANCE_OF_MISSED = 1.0, 0.7
 
 
-def band(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:
-    """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` (below the floor) for one answer.
+def chances(scores: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Return for each of the scores (n,) the chance (0..1) that its record is a right answer; NaN for a short list.
 
-    ``BANDS`` was set on two labelled sets with `scripts/calibrate_bands.py`; its figures stand in docs/matching.md.
+    What tells a right answer is less its score than how it stands in its own list: how many standard deviations above
+    the field (the candidates behind the first three, at most 47 of them), and how far ahead of the best other one. Both
+    go through a logistic curve whose constants are fitted by `scripts/calibrate_bands.py`.  Fewer than 20 candidates
+    are no field to stand out from.  ``named`` (n,) is what each shares of the exact things that the title names: where
+    another candidate has more of them, the answer is about a neighbour (304 for 316L), and never 强.
     """
+    if len(scores) < LEAST_FIELD:
+        return np.full(len(scores), np.nan)
+    above, lead = standing(scores)
+    start, by_above, by_lead = CHANCE_OF
+    likely = 1 / (1 + np.exp(-(start + by_above * above + by_lead * lead)))
+    found: np.ndarray = np.where(named < named.max() - MISSED, np.minimum(likely, CHANCE_OF_MISSED), likely)
+    return found
+
+
+def standing(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how each of at least five scores (n,) stands: deviations above the field, and lead on the best other."""
+    ordered = np.sort(scores)[::-1]
+    behind = ordered[LEADERS:FIELD_SIZE]
+    above = (scores - behind.mean()) / max(float(behind.std()), 1e-6)
+    others = np.where(scores == ordered[0], ordered[1], ordered[0])
+    return above, np.clip(scores - others, -FARTHEST_LEAD, FARTHEST_LEAD)
+
+
+def band(scored: Scored) -> str:
+    """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` for one answer of a whole list.
+
+    ``CHANCES`` are chances of being right, see docs/matching.md; an answer without a field to stand out from is judged
+    by its score alone.
+    """
+    if np.isnan(scored.chance):
+        return band_by_score(scored)
+    return next((name for name, least in CHANCES if scored.chance >= least), "none")
+
+
+def band_by_score(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:
+    """Return the band of an answer that was compared alone, or with records of its own kind."""
     return next((name for name, least in bands if scored.score >= least), "none")

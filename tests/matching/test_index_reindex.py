@@ -16,6 +16,7 @@ from kcz_match.core.db import db
 from kcz_match.matching import engine as engines
 from kcz_match.matching import index_tasks, reconciliation, reindex, vectors
 from kcz_match.matching.models import Vector
+from kcz_match.matching.whole import plain_text
 from tests.letters import Letters
 
 SECRET = {"SECRET_KEY": "for tests only", "DEMO": False, "PASSWORD_KIB": 64}
@@ -28,7 +29,7 @@ class Noted(Letters):
 
     def encode(self, texts, role="query"):
         with self.path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{role} {text!r}\n" for text in texts)
+            file.writelines(f"{role} {plain_text(text)!r}\n" for text in texts)
         return super().encode(texts, role)
 
 

@@ -2,7 +2,19 @@ import numpy as np
 import pytest
 
 from kcz_match.matching.late import Background
-from kcz_match.matching.ranking import LexicalMatch, Scored, Weights, band, ceiling, fuse, mean_cosine, trust
+from kcz_match.matching.ranking import (
+    CHANCE_OF_MISSED,
+    CHANCES,
+    LexicalMatch,
+    Scored,
+    Weights,
+    band,
+    ceiling,
+    chances,
+    fuse,
+    mean_cosine,
+    trust,
+)
 
 NAN = float("nan")
 PLAIN = Background(0.0, 1.0, 0.0, 1.0)
@@ -77,3 +89,32 @@ def test_words_and_whole_vectors_count_for_nothing_where_words_cannot_be_trusted
     found = fuse([1, 2], cosines, np.array([0.5, 0.4], np.float32), matches, Background(0.8, 0.1, 0.3, 0.1))
     assert [one.record_id for one in found] == [1, 2]
     assert [(one.parts["words"], one.parts["meaning"]) for one in found] == [(0.0, 0.0), (0.0, 0.0)]
+
+
+def test_a_chance_is_how_an_answer_stands_out_from_the_rest_of_its_list():
+    field = np.linspace(3.0, 4.0, 40)
+    one_ahead = chances(np.concatenate([[8.0], field]), np.zeros(41))
+    two_ahead = chances(np.concatenate([[8.0, 7.9], field]), np.zeros(42))
+    assert one_ahead[0] > CHANCES[0][1]
+    assert two_ahead[0] < one_ahead[0]
+    assert (one_ahead[1:] < CHANCES[-1][1]).all()
+    assert chances(field, np.zeros(40)).max() < CHANCES[1][1]
+
+
+def test_an_answer_about_a_neighbour_of_what_the_title_names_is_never_strong():
+    scores = np.concatenate([[9.0], np.linspace(3.0, 4.0, 40)])
+    named = np.zeros(41)
+    named[5] = 6.0
+    assert chances(scores, named)[0] == CHANCE_OF_MISSED < CHANCES[0][1]
+    named[0] = 6.0
+    assert chances(scores, named)[0] > CHANCES[0][1]
+
+
+def test_few_candidates_are_no_field_and_are_judged_by_their_score():
+    assert np.isnan(chances(np.arange(19.0), np.zeros(19))).all()
+    [one, _two] = _fuse([0.5, 0.2], [9.0, 5.5])
+    assert (band(one), np.isnan(one.chance)) == ("strong", True)
+
+
+def test_all_candidates_alike_give_no_chance_to_anybody():
+    assert chances(np.full(30, 5.0), np.zeros(30)).max() < CHANCES[-1][1]
