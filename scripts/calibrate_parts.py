@@ -28,7 +28,8 @@ import calibrate_bands  # noqa: E402 - the path must be set first
 from kcz_match.matching import encoder, evaluation, late  # noqa: E402 - the path must be set first
 from kcz_match.matching.sentences import split as sentences  # noqa: E402 - the path must be set first
 
-SCORES = (10, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)
+SCORES = (10, 9, 8.5, 8, 7.5, 7, 6, 5)
+CHANCES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 SHORTEST, LONGEST = 10, 200
 
 
@@ -57,13 +58,18 @@ def sentences_of(benchmark: evaluation.Benchmark) -> list[Asked]:
     return found
 
 
-def table(benchmark: evaluation.Benchmark, asked: Sequence[Asked], found: Sequence[Sequence[tuple[float, str]]]) -> str:
-    """Return a line per score: answers, the share that is right, of another part, parts covered, wrong ones."""
+def table(
+    benchmark: evaluation.Benchmark,
+    asked: Sequence[Asked],
+    found: Sequence[Sequence[tuple[float, str]]],
+    steps: Sequence[float],
+) -> str:
+    """Return a line per step: answers, the share that is right, of another part, parts covered, covered wrongly only."""
     lines = [
-        f"{'score':>6}{'answers':>9}{'right':>7}{'other':>7}{'covered':>9}{'only wrong':>12}{'without any fit':>17}"
+        f"{'from':>6}{'answers':>9}{'right':>7}{'other':>7}{'covered':>9}{'only wrong':>12}{'without any fit':>17}"
     ]
     hopeless = [not benchmark.has_answer(one.need) for one in asked]
-    for least in SCORES:
+    for least in steps:
         kept = [[key for score, key in answers if score >= least] for answers in found]
         right = [sum(_fits(benchmark, one.need, key) for key in keys) for one, keys in zip(asked, kept, strict=True)]
         other = [
@@ -116,11 +122,11 @@ def main() -> None:
                 home = folder_of(place, asked, titled, split, Path(folder) / f"{name}-{titled}")
                 ranked = evaluation.rank(home, model, space, split=split)
                 keys = [line.key for line in ranked.benchmark.documents]
-                found = [
-                    [(one.score, keys[one.record_id]) for one in ranked.scored[str(number)]]
-                    for number in range(len(asked))
-                ]
-                print(f"\n{name}, {how}: {len(asked)} sentences", table(benchmark, asked, found), sep="\n", flush=True)
+                every = [ranked.scored[str(number)] for number in range(len(asked))]
+                scores = [[(one.score, keys[one.record_id]) for one in answers] for answers in every]
+                chances = [[(one.chance, keys[one.record_id]) for one in answers] for answers in every]
+                print(f"\n{name}, {how}: {len(asked)} sentences", table(benchmark, asked, scores, SCORES), sep="\n")
+                print("by chance", table(benchmark, asked, chances, CHANCES), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,7 @@ CHANCES: tuple[tuple[str, float], ...] = (("strong", 0.9), ("possible", 0.5), ("
 CHANCE_OF = (-2.86, 0.435, 0.83)
 LEADERS, FIELD_SIZE, LEAST_FIELD, FARTHEST_LEAD = 3, 50, 20, 3.0
 MISSED, CHANCE_OF_MISSED = 1.0, 0.7
+LEAST_STRONG = 6.5
 
 
 def chances(scores: np.ndarray, named: np.ndarray) -> np.ndarray:
@@ -210,12 +211,13 @@ def standing(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def band(scored: Scored) -> str:
     """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` for one answer of a whole list.
 
-    ``CHANCES`` are chances of being right, see docs/matching.md; an answer without a field to stand out from is judged
-    by its score alone.
+    ``CHANCES`` are chances of being right, see docs/matching.md; 强 also needs a score of its own, so that the best of a
+    poor lot is not praised.  An answer without a field to stand out from is judged by its score alone.
     """
     if np.isnan(scored.chance):
         return band_by_score(scored)
-    return next((name for name, least in CHANCES if scored.chance >= least), "none")
+    found = next((name for name, least in CHANCES if scored.chance >= least), "none")
+    return "possible" if found == "strong" and scored.score < LEAST_STRONG else found
 
 
 def band_by_score(scored: Scored, bands: Sequence[tuple[str, float]] = BANDS) -> str:

@@ -118,3 +118,10 @@ def test_few_candidates_are_no_field_and_are_judged_by_their_score():
 
 def test_all_candidates_alike_give_no_chance_to_anybody():
     assert chances(np.full(30, 5.0), np.zeros(30)).max() < CHANCES[-1][1]
+
+
+def test_the_best_of_a_poor_lot_is_not_strong():
+    tokens = [6.4] + [2.0 + place / 40 for place in range(40)]
+    poor, better = (max(_fuse([0.0] * 41, [first, *tokens[1:]]), key=lambda one: one.score) for first in (6.4, 6.6))
+    assert poor.chance > CHANCES[0][1]
+    assert (band(poor), band(better)) == ("possible", "strong")
