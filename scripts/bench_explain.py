@@ -3,8 +3,8 @@
     python -m scripts.bench_explain
 
 A database of its own gets forty capabilities and a need of about 2,000 characters each, indexed by the worker's own
-tasks with the real encoder.  Then the page of one pair, the list of the need, and the list with a tenth of the records are
-asked for through the application, by turns.
+tasks with the real encoder.  Then the page of one pair and the list of the need are asked for through the
+application, by turns.
 """
 
 from __future__ import annotations
@@ -68,16 +68,8 @@ def timed(deed: Callable[[], object]) -> float:
 def main() -> None:
     """Print one line of JSON for each page."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(
-            {
-                "DATA": Path(folder),
-                "ENCODER": str(ROOT / "indexes" / "encoder"),
-                "INDEXES": Path(folder),
-                "SECRET_KEY": "bench",
-                "DEMO": False,
-                "PASSWORD_KIB": 64,
-            }
-        )
+        settings = {"ENCODER": str(ROOT / "indexes" / "encoder"), "SECRET_KEY": "bench", "DEMO": False}
+        app = create_app(settings | {"DATA": Path(folder), "INDEXES": Path(folder), "PASSWORD_KIB": 64})
         with app.app_context():
             migrating.upgrade()
             list_page, pair_page = fill()
