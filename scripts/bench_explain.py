@@ -85,7 +85,8 @@ def main() -> None:
                 times[name].append(timed(lambda address=address: _asked(client, address)))
     for name, found in times.items():
         print(json.dumps({
-            "what": "pages with records of 2,000 characters", "page": name, "median ms": round(statistics.median(found), 1),
+            "what": "pages with records of 2,000 characters", "page": name,
+            "median ms": round(statistics.median(found), 1),
             "worst ms": round(max(found[1:]), 1), "first ms": round(found[0], 1),
         }, ensure_ascii=False))  # fmt: skip
 

@@ -64,7 +64,7 @@ def table(
     found: Sequence[Sequence[tuple[float, str]]],
     steps: Sequence[float],
 ) -> str:
-    """Return a line per step: answers, the share that is right, of another part, parts covered, covered wrongly only."""
+    """Return a line per step: answers, the share right, of another part, parts covered, covered wrongly only."""
     lines = [
         f"{'from':>6}{'answers':>9}{'right':>7}{'other':>7}{'covered':>9}{'only wrong':>12}{'without any fit':>17}"
     ]

@@ -174,7 +174,7 @@ def _scored(
 
 
 BANDS: tuple[tuple[str, float], ...] = (("strong", 8.5), ("possible", 6.0), ("weak", 5.0))
-CHANCES: tuple[tuple[str, float], ...] = (("strong", 0.9), ("possible", 0.5), ("weak", 0.2))
+CHANCES: tuple[tuple[str, float], ...] = (("strong", 0.9), ("possible", 0.4), ("weak", 0.1))
 CHANCE_OF = (-2.86, 0.435, 0.83)
 LEADERS, FIELD_SIZE, LEAST_FIELD, FARTHEST_LEAD = 3, 50, 20, 3.0
 MISSED, CHANCE_OF_MISSED = 1.0, 0.7
@@ -211,7 +211,7 @@ def standing(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def band(scored: Scored) -> str:
     """Return ``strong`` (强), ``possible`` (可谈), ``weak`` (弱) or ``none`` for one answer of a whole list.
 
-    ``CHANCES`` are chances of being right, see docs/matching.md; 强 also needs a score of its own, so that the best of a
+    ``CHANCES`` are chances of being right, see docs/matching.md; 强 needs a score of its own too, so that the best of a
     poor lot is not praised.  An answer without a field to stand out from is judged by its score alone.
     """
     if np.isnan(scored.chance):
