@@ -7,6 +7,10 @@ import pytest
 import styleguide
 
 WAIT = 8000
+# The style guide's own small server leaves a file open when the browser closes its page in the middle of it.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 @pytest.fixture
