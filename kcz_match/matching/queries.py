@@ -37,6 +37,7 @@ CANDIDATES, MOST_CANDIDATES, ENOUGH = 60, 4000, 30
 MOST_HITS = 40
 MOST_UNWORDED = 5
 NEAR = 6.0  # spreads above unrelated texts: a few words say so little that even this is a guess, hence MOST_UNWORDED
+SAME_NEARNESS = 1.0  # of the hits without a shared word only those about as near as the nearest are worth a look
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,12 @@ class Hit:
     @property
     def is_near(self) -> bool:
         """Whether it says something near the search, whatever the words."""
-        return self.scored.parts["tokens"] + self.scored.parts["meaning"] >= NEAR
+        return self.nearness >= NEAR
+
+    @property
+    def nearness(self) -> float:
+        """How near it comes to the search in meaning, in spreads above unrelated texts."""
+        return self.scored.parts["tokens"] + self.scored.parts["meaning"]
 
 
 @dataclass(frozen=True)
@@ -179,9 +185,16 @@ def search(text: str, kind: str, actor: Actor, keep: Callable[[Record], bool] = 
     visible = catalogue.needs_visible_to(actor) if kind == "need" else catalogue.capabilities_visible_to(actor)
     answers = _answers(document, kind, actor, visible)
     hits = [Hit(record, ranking.band_by_score(one), one, _readable_problem(record, actor)) for one, record in answers]
-    unworded = [hit for hit in hits if not hit.terms and hit.is_near][:MOST_UNWORDED]
-    hits = [hit for hit in hits if hit.terms or hit in unworded][:MOST_HITS]
+    hits = worth_a_look(hits)[:MOST_HITS]
     return Found([hit for hit in hits if keep(hit.record)], _facets([hit.record for hit in hits]))
+
+
+def worth_a_look(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits that share a word, and of the others the few that come about as near as the nearest of them."""
+    unworded = [hit for hit in hits if not hit.terms and hit.is_near]
+    nearest = max((hit.nearness for hit in unworded), default=0.0)
+    near = [hit for hit in unworded if hit.nearness > nearest - SAME_NEARNESS][:MOST_UNWORDED]
+    return [hit for hit in hits if hit.terms or hit in near]
 
 
 def waiting_for_index() -> int:
