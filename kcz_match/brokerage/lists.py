@@ -207,7 +207,9 @@ def _make(kind: str, record_id: int) -> Made | None:
         "weights": asdict(ranking.WEIGHTS)
         | {
             "background": asdict(encoder.background),
-            "bands": dict(ranking.BANDS),
+            "formula": ranking.FORMULA,
+            "bands": dict(ranking.CHANCES),
+            "chance_of": list(ranking.CHANCE_OF),
             "compared": [[one.record_id, packed(one, with_terms=False)] for one in rest],
         },
     }

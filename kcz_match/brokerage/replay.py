@@ -47,6 +47,11 @@ class Place:
     changes: tuple[str, ...]
 
     @property
+    def formula(self) -> int:
+        """The number of the formula that the list was made by; evidence of another gives other scores."""
+        return int(self.stored.weights.get("formula", 1))
+
+    @property
     def is_same(self) -> bool:
         """Whether rank and score are those that were stored."""
         return self.rank == self.entry.rank and abs(self.score - self.entry.score) <= SAME
@@ -61,6 +66,11 @@ class Replay:
     places: list[Place]
     is_sound: bool
     asks_the_same: bool
+
+    @property
+    def formula(self) -> int:
+        """The number of the formula that the list was made by; evidence of another gives other scores."""
+        return int(self.stored.weights.get("formula", 1))
 
     @property
     def is_same(self) -> bool:
@@ -84,6 +94,8 @@ class Replay:
         return [*head, *(_line(place) for place in self.places), self._verdict()]
 
     def _verdict(self) -> str:
+        if self.formula != ranking.FORMULA:
+            return f"made by formula {self.formula}, this is formula {ranking.FORMULA}: scores cannot be compared"
         if not self.is_sound:
             return "BROKEN: the stored evidence does not give the stored order"
         moved = [place for place in self.places if not place.is_same]

@@ -22,6 +22,7 @@ import numpy as np
 
 from kcz_match.matching.late import Background
 
+FORMULA = 2  # raised whenever ``fuse`` makes another score of the same evidence and weights
 PARTS = ("tokens", "meaning", "words", "exact")
 TOKENS_OF_COSINE = (1.3, 1.7)
 

@@ -174,3 +174,13 @@ def test_rows_that_say_something_else_than_the_list_are_found_out(stored):
 
     assert (again.is_sound, again.is_same) == (True, False)
     assert again.lines()[-1].startswith("differs in 1 of 2 places")
+
+
+def test_a_list_of_an_earlier_formula_is_said_to_be_one_and_not_called_broken(stored):
+    stored.weights = {**stored.weights, "formula": 1, "tokens": 5.0}
+    db.session.commit()
+
+    again = replay(stored.id)
+
+    assert again.is_sound is False
+    assert again.lines()[-1].startswith("made by formula 1, ")
