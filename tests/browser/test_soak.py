@@ -15,6 +15,7 @@ import os
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -207,11 +208,16 @@ def prepare(server: Server, diary: Diary) -> None:
 
 
 def generations_built(server: Server) -> int:
-    """Return how many generations the worker has built."""
-    with create_app(server.settings).app_context():
-        count = db.session.query(IndexBuild).count()
-        db.session.close()
-        return count
+    """Return how many generations the worker has built; asked in a thread, since the browser's loop is in this one."""
+
+    def count() -> int:
+        with create_app(server.settings).app_context():
+            found = db.session.query(IndexBuild).count()
+            db.session.close()
+            return found
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(count).result()
 
 
 def run(*deeds) -> list[threading.Thread]:
