@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,27 @@ from kcz_match.matching.ranking import WEIGHTS
 from tests.brokerage.stored import ago
 from tests.fakes import FakeEncoder
 
-SMALL = Path(__file__).parents[1] / "data" / "match-small"
+LABELLED = Path(__file__).parents[1] / "data" / "match-small"
+NEEDS = 6
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    """The first needs of a labelled set with the capabilities that answer them: enough to measure, quick to measure."""
+    folder = tmp_path_factory.mktemp("sets") / "match-small"
+    (folder / "qrels").mkdir(parents=True)
+    benchmark = evaluation.read(LABELLED)
+    asked = [line.key for line in benchmark.queries if benchmark.has_answer(line.key)][:NEEDS]
+    answers = {key for need in asked for key in benchmark.grades[need]}
+    for name, keys in (("queries", set(asked)), ("corpus", answers)):
+        rows = (LABELLED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if json.loads(row)["_id"] in keys]
+        (folder / f"{name}.jsonl").write_text("".join(kept), encoding="utf-8")
+    rows = (LABELLED / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "qrels" / "test.tsv").write_text(
+        "".join(row for row in rows if row.split("\t")[0] in asked), encoding="utf-8"
+    )
+    return folder
 
 
 def keep(name: str = "match", days: float = 0, encoder: str = "e5", **figures) -> QualityRun:
@@ -27,11 +48,11 @@ def keep(name: str = "match", days: float = 0, encoder: str = "e5", **figures) -
     return run
 
 
-def test_a_measurement_is_what_the_evaluation_says_with_encoder_and_weights(app):
+def test_a_measurement_is_what_the_evaluation_says_with_encoder_and_weights(app, small):
     encoder = FakeEncoder()
-    run = quality.measure(SMALL, encoder)
+    run = quality.measure(small, encoder)
     db.session.commit()
-    said = evaluation.evaluate(SMALL, encoder)
+    said = evaluation.evaluate(small, encoder)
     kept = db.session.get(QualityRun, run.id)
     assert (kept.name, kept.encoder, kept.weights) == ("match-small", encoder.name, asdict(WEIGHTS))
     assert kept.figures["runs"] == said["runs"]
@@ -39,14 +60,14 @@ def test_a_measurement_is_what_the_evaluation_says_with_encoder_and_weights(app)
     assert quality.queries_of(kept) == said["queries"]
 
 
-def test_the_evaluation_itself_leaves_the_database_alone(app, count_queries):
-    assert count_queries(lambda: evaluation.evaluate(SMALL, FakeEncoder())) == 0
+def test_the_evaluation_itself_leaves_the_database_alone(app, count_queries, small):
+    assert count_queries(lambda: evaluation.evaluate(small, FakeEncoder())) == 0
     assert db.session.scalar(select(func.count(QualityRun.id))) == 0
 
 
-def test_a_folder_that_cannot_be_read_leaves_no_run(app, tmp_path):
+def test_a_folder_that_cannot_be_read_leaves_no_run(app, tmp_path, small):
     broken = tmp_path / "broken"
-    shutil.copytree(SMALL, broken)
+    shutil.copytree(small, broken)
     (broken / "corpus.jsonl").unlink()
     with pytest.raises(evaluation.BadFolder):
         quality.measure(broken, FakeEncoder())
@@ -94,9 +115,9 @@ def test_gains_and_bands_are_read_where_they_were_measured(app):
     assert quality.bands(run) == {"strong": (4, 0.75), "weak": (3, None)}
 
 
-def test_another_split_has_a_course_of_its_own(app, tmp_path):
+def test_another_split_has_a_course_of_its_own(app, tmp_path, small):
     folder = tmp_path / "match"
-    shutil.copytree(SMALL, folder)
+    shutil.copytree(small, folder)
     shutil.copy(folder / "qrels" / "test.tsv", folder / "qrels" / "dev.tsv")
     quality.measure(folder, FakeEncoder(), "dev")
     quality.measure(folder, FakeEncoder())
@@ -104,9 +125,9 @@ def test_another_split_has_a_course_of_its_own(app, tmp_path):
     assert quality.names() == ["match", "match/dev"]
 
 
-def test_the_command_measures_keeps_and_prints(app, monkeypatch):
+def test_the_command_measures_keeps_and_prints(app, monkeypatch, small):
     monkeypatch.setattr("kcz_match.matching.encoder.load", lambda folder: FakeEncoder())
-    done = app.test_cli_runner().invoke(args=["match", "quality", str(SMALL)])
+    done = app.test_cli_runner().invoke(args=["match", "quality", str(small)])
     assert done.exit_code == 0, done.output
     assert "kept as match-small" in done.output
     assert [run.encoder for run in quality.course("match-small")] == [FakeEncoder().name]
