@@ -9,9 +9,9 @@ Three ways take turns within each round, each in a process of its own that waits
 - ``ours``: ``Encoder.encode`` of the default encoder's folder, as the site calls it.
 
 Texts are short questions, records of 150 tokens and records of 600 tokens; of the last, ``plain`` and ``library`` read
-the first 512 tokens and ``ours`` all.  One JSON line for each measurement, then a table: texts a second (median of the
-rounds) and the ratio to ``plain`` (median of the rounds' ratios, least to greatest).  Agreement compares both folders
-through ``Encoder``.  Memory is that of one process after the work; cold start is from the start of the process to the
+the first 512 tokens and ``ours`` all.  One JSON line for each measurement: texts a second (median of the rounds) and
+the ratio to ``plain`` (median of the rounds' ratios, least and greatest).  Agreement compares both folders through
+``Encoder``.  Memory is that of one process after the work; cold start is from the start of the process to the
 first vector.  Without folders, both are built in a temporary one first.
 """
 
@@ -132,17 +132,25 @@ def measure_speed(folders: dict[str, Path], texts: dict[str, list[str]], threads
                 seconds[way] += [taken] if turn else []  # the first turn warms up
         for way in WAYS:
             ratios = [one / other for one, other in zip(seconds["plain"], seconds[way], strict=True)]
-            line = {"threads": threads, "texts": name, "way": way}
+            line = {"what": "speed", "threads": threads, "texts": name, "way": way}
             line["texts_a_second"] = round(len(some) / statistics.median(seconds[way]), 1)
-            line["ratio"] = [round(pick(ratios), 2) for pick in (statistics.median, min, max)]
-            lines.append(line)
+            middle, least, most = (round(pick(ratios), 2) for pick in (statistics.median, min, max))
+            lines.append(line | {"ratio_to_plain": middle, "least": least, "most": most})
     for way, process in processes.items():
         kept = process.ask(how="ours", texts=[FIRST], role="query")
         one_query = statistics.median(
             process.ask(how="ours", texts=texts["short"][:1], role="query")["seconds"] for _ in range(9)
         )
         cost = {"cold_start_s": round(process.cold_start, 1), "one_query_ms": round(1000 * one_query, 1)}
-        lines.append({"threads": threads, "way": way, **cost, **{k: v for k, v in kept.items() if k != "seconds"}})
+        lines.append(
+            {
+                "what": "one process",
+                "threads": threads,
+                "way": way,
+                **cost,
+                **{k: v for k, v in kept.items() if k != "seconds"},
+            }
+        )
     for process in processes.values():  # not before all have told their memory: the last one would own what was shared
         process.close()
     return lines
@@ -166,10 +174,15 @@ def measure_agreement(folders: dict[str, Path], texts: dict[str, list[str]]) -> 
     for name in wanted:
         alike = (rows["plain"][name] * rows["fast"][name]).sum(axis=1)
         lines.append(
-            {"texts": name, "cosine_mean": round(float(alike.mean()), 5), "least": round(float(alike.min()), 5)}
+            {
+                "what": "cosine to float32",
+                "texts": name,
+                "mean": round(float(alike.mean()), 5),
+                "least": round(float(alike.min()), 5),
+            }
         )
     recalls = {f"recall@10_{which}": recall(found, queries, corpus) for which, found in rows.items()}
-    return [*lines, {"texts": LABELLED.name, **recalls}]
+    return [*lines, {"what": "labelled records found", "texts": LABELLED.name, **recalls}]
 
 
 def recall(rows: dict[str, np.ndarray], queries: Sequence[dict], corpus: Sequence[dict], depth: int = 10) -> float:
@@ -186,16 +199,6 @@ def recall(rows: dict[str, np.ndarray], queries: Sequence[dict], corpus: Sequenc
         if query["_id"] in labels
     ]
     return round(float(np.mean(shares)), 4)
-
-
-def print_table(lines: list[dict]) -> None:
-    """Print the speeds as a table for people."""
-    print(f"\n{'threads':>7}  {'texts':<11} {'way':<8} {'texts/s':>8}  ratio to plain")
-    for line in lines:
-        if "ratio" in line:
-            middle, least, most = line["ratio"]
-            head = f"{line['threads']:>7}  {line['texts']:<11} {line['way']:<8} {line['texts_a_second']:>8}"
-            print(f"{head}  {middle:.2f} ({least:.2f} to {most:.2f})")
 
 
 def main() -> None:
@@ -222,7 +225,6 @@ def main() -> None:
         lines += measure_agreement(folders, texts)
         for line in lines:
             print(json.dumps(line, ensure_ascii=False), flush=True)
-        print_table(lines)
 
 
 if __name__ == "__main__":
